@@ -1,0 +1,1 @@
+"""everyskill: a registry of agent skills that is only your bucket and your database."""

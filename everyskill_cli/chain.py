@@ -1,0 +1,136 @@
+"""The hashed statements, byte for byte (docs/format.md states them for other implementations).
+
+A version's descriptive fields hash to ``details_hash``; every event hashes, with the one before
+it, to ``entry_hash``. Both are part of the frozen format 1: a change needs a new format version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from everyskill_cli.model import FileEntry, JsonObject
+
+GENESIS: Final = "0" * 64  # prev_hash of a skill's first event
+
+
+def canonical_json(value: Any) -> bytes:
+    """Write a value as the one JSON text that is hashed: sorted keys, no spaces, UTF-8.
+
+    Only strings, integers, booleans, null, lists and maps with string keys have one text on
+    every database (JSONB rewrites floats); anything else is a ValueError.
+    """
+    _refuse_unstable(value)
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8")
+
+
+def _refuse_unstable(value: Any) -> None:
+    """Refuse what JSON or JSONB would not give back unchanged."""
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise ValueError("a key that is not a text cannot be stored")
+        inner = [*value.keys(), *value.values()]
+    elif isinstance(value, list | tuple):
+        inner = [*value]
+    else:
+        _refuse_unstable_scalar(value)
+        return
+    for item in inner:
+        _refuse_unstable(item)
+
+
+def _refuse_unstable_scalar(value: Any) -> None:
+    if isinstance(value, str):
+        if "\0" in value:
+            raise ValueError("text with a NUL character cannot be stored")
+        value.encode("utf-8")  # a lone surrogate raises UnicodeEncodeError, a ValueError
+    elif isinstance(value, int):
+        if abs(value) >= 2**63:
+            raise ValueError("an integer outside 64 bits cannot be stored")
+    elif value is not None:
+        raise ValueError(f"a value of type {type(value).__name__} cannot be stored")
+
+
+def details_hash(
+    *,
+    name: str,
+    description: str,
+    content_type: str,
+    files: Iterable[FileEntry],
+    metadata: JsonObject,
+    message: str | None,
+) -> str:
+    """Hash what a version says of itself: SHA-256 of the canonical JSON of these six fields."""
+    statement = {
+        "name": name,
+        "description": description,
+        "content_type": content_type,
+        "files": [asdict(entry) for entry in files],
+        "metadata": metadata,
+        "message": message,
+    }
+    return hashlib.sha256(canonical_json(statement)).hexdigest()
+
+
+def timestamp(moment: datetime) -> str:
+    """Write a moment as it is stored and hashed: ``YYYY-MM-DDTHH:MM:SS.mmmZ``, UTC, truncated."""
+    if moment.tzinfo is None:
+        raise ValueError("a time without a time zone has no one moment")
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.removesuffix("+00:00") + "Z"
+
+
+def event_statement(
+    *,
+    registry: str,
+    skill: str,
+    event: str,
+    seq: int,
+    kind: str,
+    version: int,
+    content: str,
+    size: int,
+    details: str,
+    published: int | None,
+    draft: int | None,
+    reason: str | None,
+    successor: int | None,
+    actor: str,
+    created_at: datetime,
+    prev: str,
+) -> bytes:
+    """Write one event as the lines that are hashed: ``key:value`` each, ``-`` where absent.
+
+    Free text (the reason) enters only as its own SHA-256, so no value can hold a line break.
+    """
+    lines: tuple[tuple[str, object], ...] = (
+        ("everyskill-event", 1),
+        ("registry", registry),
+        ("skill", skill),
+        ("event", event),
+        ("seq", seq),
+        ("kind", kind),
+        ("version", version),
+        ("content", content),
+        ("size", size),
+        ("details", details),
+        ("published", published),
+        ("draft", draft),
+        ("reason", None if reason is None else hashlib.sha256(reason.encode()).hexdigest()),
+        ("successor", successor),
+        ("actor", actor),
+        ("created_at", timestamp(created_at)),
+        ("prev", prev),
+    )
+    text = "".join(f"{key}:{'-' if value is None else value}\n" for key, value in lines)
+    return text.encode("utf-8")
+
+
+def entry_hash(statement: bytes) -> str:
+    """Hash one event's statement."""
+    return hashlib.sha256(statement).hexdigest()

@@ -1,0 +1,269 @@
+"""Answers: what the commands print, and with the records the shapes of ``--json``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from everyskill_cli.model.records import Rating, Skill, SkillVersion
+from everyskill_cli.model.words import (
+    FileEntry,
+    Finding,
+    PublishStatus,
+    RateStatus,
+    VersionStatus,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishResult:
+    """What became of one path that was to be published.
+
+    Attributes:
+        path: as it was given.
+        version: the version that holds these bytes; None where there is none yet (a dry run
+            gives the number it would get).
+        location: where the object is, for people: a URL or a path.
+        updated: which fields of the skill were changed beside the bytes (``tags``, ``category``).
+        omitted: paths that were left out of the bundle by default or by ``.everyskillignore``.
+        published_version: the number that the skill's published pointer names afterwards.
+        draft_version: the number that its draft pointer names afterwards.
+
+    """
+
+    path: str
+    slug: str
+    status: PublishStatus
+    version: int | None
+    name: str
+    description: str
+    content_type: str
+    content_hash: str
+    content_url: str
+    location: str
+    size_bytes: int
+    files: tuple[FileEntry, ...]
+    omitted: tuple[str, ...]
+    updated: tuple[str, ...]
+    published_version: int | None
+    draft_version: int | None
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishAnswer:
+    """What ``publish`` did: one result for each path, and what people should know."""
+
+    status: PublishStatus
+    results: tuple[PublishResult, ...]
+    warnings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateResult:
+    """One rating as it stands now, and what it made of the averages (× 100)."""
+
+    slug: str
+    version: int
+    rating: Rating | None
+    average_rating: int | None
+    ratings: int
+    version_average_rating: int | None
+    version_ratings: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateAnswer:
+    """What ``rate`` did."""
+
+    status: RateStatus
+    results: tuple[RateResult, ...]
+    warnings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionSummary:
+    """One version in a list: what, who, when, why, and how people found it.
+
+    Attributes:
+        status: where it stands today; ``superseded`` is neither published, draft, yanked
+            nor purged.
+        created_by: the publisher's email address.
+        ratings: how many people rated this version.
+        average_rating: × 100, half up; None while unrated.
+
+    """
+
+    version: int
+    status: VersionStatus
+    content_hash: str
+    content_type: str
+    size_bytes: int
+    declared_version: str | None
+    message: str | None
+    created_by: str
+    created_at: datetime
+    ratings: int
+    average_rating: int | None
+    hours_saved: int
+    uses: int
+    yanked_at: datetime | None
+    yank_reason: str | None
+    successor: int | None
+    purged_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatingEntry:
+    """One rating in a list, with the version it is about and who gave it (email address)."""
+
+    id: str
+    version: int
+    user: str
+    rating: int
+    comment: str | None
+    hours_saved_estimate: int | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkillSummary:
+    """One skill in a list; ``author`` is an email address, ``average_rating`` × 100."""
+
+    slug: str
+    name: str
+    description: str
+    category: str | None
+    tags: tuple[str, ...]
+    author: str
+    latest_version: int
+    published_version: int | None
+    draft_version: int | None
+    ratings: int
+    average_rating: int | None
+    hours_saved: int
+    total_uses: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowAnswer:
+    """Everything ``show`` puts on its one screen.
+
+    Attributes:
+        author: email address of the one who published first.
+        version: the version that was asked for, whole; without a number the published one, else
+            the draft, else the latest.
+        summary: the same version's standing.
+        location: where that version's object is, for people: a URL or a path.
+        text: what its SKILL.md or file says, verified; only where it was asked for.
+        versions: the newest ten, newest first.
+        comments: the newest five ratings with a comment, newest first.
+
+    """
+
+    skill: Skill
+    author: str
+    published_version: int | None
+    draft_version: int | None
+    version: SkillVersion
+    summary: VersionSummary
+    location: str
+    text: str | None
+    versions: tuple[VersionSummary, ...]
+    comments: tuple[RatingEntry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkillPage:
+    """A page of ``list``; ``next`` goes into ``--after`` and is None on the last page."""
+
+    items: tuple[SkillSummary, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionPage:
+    """A page of ``versions``, newest first."""
+
+    items: tuple[VersionSummary, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatingPage:
+    """A page of ``ratings``, newest first."""
+
+    items: tuple[RatingEntry, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One line of ``doctor``: what was looked at, what was found, and what to type.
+
+    Attributes:
+        status: ``ok``, ``warning`` (works, with less than was promised) or ``failed``.
+        fix: the next thing to type or change; None where nothing has to be done.
+
+    """
+
+    name: str
+    status: Literal["ok", "warning", "failed"]
+    found: str
+    fix: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorAnswer:
+    """All checks of ``doctor``; ``status`` is the worst of theirs."""
+
+    status: Literal["ok", "warning", "failed"]
+    results: tuple[Check, ...]
+    warnings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One effective setting and where it came from; a secret's value is never here.
+
+    Attributes:
+        value: as it is used; ``set`` for a secret; None where there is none.
+        origin: the option, the variable, the file or ``default``.
+
+    """
+
+    name: str
+    value: str | None
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigAnswer:
+    """All settings of ``config``."""
+
+    status: Literal["ok"]
+    results: tuple[Setting, ...]
+    warnings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeAnswer:
+    """What ``upgrade`` did to the schema; ``before`` is None for a new registry."""
+
+    status: Literal["upgraded", "unchanged"]
+    results: tuple[SchemaChange, ...]
+    warnings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaChange:
+    """The schema's revision before and after; ``backup`` is the copied file of a SQLite one."""
+
+    database: str
+    before: str | None
+    after: str
+    backup: str | None

@@ -1,0 +1,224 @@
+"""Records: one for every table, one field for every column, in the table's order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from everyskill_cli.model.words import EventKind, FileEntry, JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryRecord:
+    """The registry's one row: who it is (in the chain, the lock file and the store's marker)."""
+
+    id: str
+    format_version: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person or a CI job that published or rated; made on first use."""
+
+    id: str
+    email: str
+    name: str | None
+    db_login: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """A skill: its pointers to versions and its counters, both kept by the database.
+
+    Attributes:
+        head_version: latest_version, or None while there is none (a key to its row).
+        average_rating: the average of all ratings × 100, half up; None while unrated.
+        hours_saved: the sum of all estimates, hours.
+        content: text of the published SKILL.md or file, at most 256 KiB; deprecated: a copy for
+            search and for tools that read only the database. The store holds the truth.
+
+    """
+
+    id: str
+    slug: str
+    name: str
+    description: str
+    category: str | None
+    tags: tuple[str, ...]
+    author_id: str
+    latest_version: int
+    head_version: int | None
+    published_version_id: str | None
+    draft_version_id: str | None
+    total_uses: int
+    stars_1: int
+    stars_2: int
+    stars_3: int
+    stars_4: int
+    stars_5: int
+    hours_saved: int
+    average_rating: int | None
+    content: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SkillVersion:
+    """One immutable version: which bytes, what they said of themselves, who published them.
+
+    Attributes:
+        content_url: object key relative to the store's root.
+        content_hash: SHA-256 of the object.
+        metadata: ``frontmatter`` as found, ``declared_version``, ``source``.
+        details_hash: SHA-256 of the descriptive fields (docs/format.md).
+        created_by: the user's id.
+
+    """
+
+    id: str
+    skill_id: str
+    version: int
+    content_url: str
+    content_hash: str
+    content_type: str
+    size_bytes: int
+    name: str
+    description: str
+    files: tuple[FileEntry, ...]
+    metadata: JsonObject
+    message: str | None
+    details_hash: str
+    created_by: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VersionEvent:
+    """One link of a skill's chain: what happened to which version, and the pointers after it."""
+
+    id: str
+    skill_id: str
+    seq: int
+    kind: EventKind
+    version: int
+    published_version: int | None
+    draft_version: int | None
+    reason: str | None
+    successor: int | None
+    actor_id: str
+    created_at: datetime
+    prev_hash: str
+    entry_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionState:
+    """What changes about a version: its counters, and whether it is yanked or purged."""
+
+    skill_version_id: str
+    skill_id: str
+    stars_1: int
+    stars_2: int
+    stars_3: int
+    stars_4: int
+    stars_5: int
+    hours_saved: int
+    average_rating: int | None
+    uses: int
+    yanked_at: datetime | None
+    yank_reason: str | None
+    successor: int | None
+    purged_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """One person's rating of one version: 1–5 stars, a comment, hours saved (0–1,000)."""
+
+    id: str
+    skill_id: str
+    skill_version_id: str
+    user_id: str
+    rating: int
+    comment: str | None
+    hours_saved_estimate: int | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UsageEvent:
+    """One use of a skill, by whom and through which tool where that is known."""
+
+    id: str
+    skill_id: str
+    skill_version_id: str | None
+    user_id: str | None
+    tool_name: str
+    external_id: str | None
+    metadata: JsonObject
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Condemned:
+    """An object that garbage collection is about to delete: no version may refer to it."""
+
+    content_url: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """The permit and the trace of a skill that was deleted whole; its slug is never free again."""
+
+    slug: str
+    skill_id: str
+    last_version: int
+    head_hash: str
+    reason: str
+    actor_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSkill:
+    """What a client says of a skill that is not there yet; the database derives the rest."""
+
+    id: str
+    slug: str
+    name: str
+    description: str
+    category: str | None
+    tags: tuple[str, ...]
+    author_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A skill as a publisher needs to see it: its pointers and its latest version.
+
+    Attributes:
+        latest_version: 1 or more; a skill without a version cannot be committed.
+        version_id, content_hash: of the latest version.
+        yank_reason, yanked_at, purged_at: of the latest version.
+
+    """
+
+    skill_id: str
+    slug: str
+    category: str | None
+    tags: tuple[str, ...]
+    latest_version: int
+    published_version: int | None
+    draft_version: int | None
+    version_id: str
+    content_hash: str
+    created_at: datetime
+    yanked_at: datetime | None
+    yank_reason: str | None
+    purged_at: datetime | None

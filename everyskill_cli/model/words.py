@@ -1,0 +1,117 @@
+"""The words that records and answers are made of, and the limits of what may be said in them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+SLUG_PATTERN: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+SLUG_MAX: Final = 64
+TEXT_MAX: Final = 2_000  # characters of a message, a reason or a comment
+TAGS_MAX: Final = 20
+HOURS_MAX: Final = 1_000
+CONTENT_MAX: Final = 256 * 1024  # bytes of a published text that skills.content keeps
+
+JsonObject: TypeAlias = dict[str, Any]  # what json.loads gives for an object
+PublishStatus: TypeAlias = Literal[
+    "published", "draft", "promoted", "unchanged", "would-publish", "refused", "failed"
+]
+RateStatus: TypeAlias = Literal["rated", "replaced", "unchanged", "removed"]
+EventKind: TypeAlias = Literal["publish", "draft", "promote", "rollback", "yank", "unyank", "purge"]
+VersionStatus: TypeAlias = Literal["published", "draft", "superseded", "yanked", "purged"]
+Access: TypeAlias = Literal["read", "write", "create"]
+Sort: TypeAlias = Literal["updated", "created", "name", "rating", "uses"]
+
+
+def is_slug(text: str) -> bool:
+    """Tell whether a text is a slug: 1–64 of a–z and 0–9 in groups joined by one hyphen."""
+    return len(text) <= SLUG_MAX and SLUG_PATTERN.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """``SLUG`` or ``SLUG@VERSION``: a version by number, or by one of three moving names.
+
+    Attributes:
+        slug: the skill.
+        version: a number from 1, or ``latest``, ``published`` or ``draft``; None where the
+            reference names none, which means the published version.
+
+    """
+
+    slug: str
+    version: int | Literal["latest", "published", "draft"] | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Read ``SLUG[@VERSION]``; anything else is a ValueError with a sentence for people."""
+        slug, at, version = text.partition("@")
+        if not is_slug(slug):
+            raise ValueError(
+                f"{slug!r} is not a slug (1-64 of a-z and 0-9, groups joined by one hyphen)"
+            )
+        if not at:
+            return cls(slug)
+        match version:
+            case "latest" | "published" | "draft":
+                return cls(slug, version)
+            case _ if re.fullmatch(r"[1-9][0-9]{0,8}", version):
+                return cls(slug, int(version))
+        raise ValueError(
+            f"{version!r} is not a version (a number from 1, latest, published or draft)"
+        )
+
+    def __str__(self) -> str:
+        return self.slug if self.version is None else f"{self.slug}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """What a rater says; what is None stays as it was.
+
+    Attributes:
+        stars: 1-5; None takes the rating back.
+        comment: at most 2,000 characters; empty clears it.
+        hours_saved: 0-1,000, whole hours.
+    """
+
+    stars: int | None
+    comment: str | None = None
+    hours_saved: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file of a manifest: what the bundle holds under which path.
+
+    Attributes:
+        path: relative, ``/``-separated, NFC.
+        size: bytes.
+        sha256: of the file's bytes, hex.
+        executable: whether the owner may execute it.
+
+    """
+
+    path: str
+    size: int
+    sha256: str
+    executable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a person should know about a skill that does not stop the command.
+
+    Attributes:
+        rule: a stable kebab-case name, for programs (docs/bundles.md lists them).
+        message: one sentence.
+        path: the file it is about, relative to the skill; None where it is about no file.
+        line: 1-based; None where it is about no line.
+
+    """
+
+    rule: str
+    message: str
+    path: str | None = None
+    line: int | None = None
