@@ -1,0 +1,126 @@
+"""What a database driver raises, said in our own errors.
+
+The only place that knows SQLite's error names and PostgreSQL's SQLSTATE codes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+
+from everyskill_cli.errors import (
+    Conflict,
+    EveryskillError,
+    Forbidden,
+    IntegrityFailure,
+    NotReady,
+    Unavailable,
+)
+
+
+class ObjectCondemned(Conflict):
+    """The object is marked for deletion by garbage collection; it must be stored anew."""
+
+
+class CommitUnknown(Unavailable):
+    """COMMIT was sent and its answer was lost: the change may stand, or not."""
+
+
+@contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Raise our errors for the driver's; ``where`` names the database without its password."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise translate(error, where) from error
+    except SQLAlchemyError as error:
+        raise NotReady(f"The database {where} cannot be used: {first_line(error)}.") from error
+
+
+def translate(error: DBAPIError, where: str) -> EveryskillError:
+    """Choose the error by what the caller can do about it."""
+    if isinstance(error, IntegrityError):
+        return _refused(str(error.orig))
+    if isinstance(error.orig, sqlite3.Error):
+        return _sqlite(error.orig, where)
+    return _postgresql(error, where)
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of a driver's message; the rest repeats the statement."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def _refused(message: str) -> EveryskillError:
+    line = message.strip().splitlines()[0]
+    if "the object is condemned" in line:
+        return ObjectCondemned("The object is being deleted by garbage collection.")
+    return Conflict(f"The database refused the change: {line.removeprefix('everyskill: ')}.")
+
+
+def _sqlite(error: sqlite3.Error, where: str) -> EveryskillError:
+    # Errors that the module raises itself carry no name.
+    name = getattr(error, "sqlite_errorname", "")
+    said = first_line(error)
+    match name.split("_")[1] if "_" in name else "":
+        case "BUSY" | "LOCKED":
+            return Unavailable(
+                f"The database {where} is locked by another program.",
+                "Try again; if it stays locked, look for a program that keeps it open.",
+            )
+        case "READONLY" | "PERM" | "AUTH":
+            return Forbidden(
+                f"The database {where} is read-only for you.",
+                "Ask for write permission on the file and its folder.",
+            )
+        case "FULL":
+            return Unavailable(
+                f"There is no room left on the disk of {where}.",
+                "Free some space and run the command again; nothing was changed.",
+            )
+        case "CORRUPT" | "NOTADB" | "FORMAT":
+            return IntegrityFailure(
+                f"{where} is not an intact SQLite database ({said}).",
+                "Restore it from a backup, or point EVERYSKILL_DATABASE_URL to another file.",
+            )
+        case "CANTOPEN":
+            return Forbidden(
+                f"The database {where} cannot be opened.",
+                "Check that the folder exists and that you may read and write it.",
+            )
+        case _:
+            return Unavailable(f"The database {where} failed: {said}.")
+
+
+_BY_STATE = {
+    "28": NotReady,  # invalid authorization
+    "3D": NotReady,  # no such database
+    "3F": NotReady,  # no such schema
+    "42": NotReady,  # no such table or column: not our schema
+    "25": Forbidden,  # read-only transaction: a standby server
+    "XX": IntegrityFailure,  # internal error, data corrupted
+}
+_HINTS = {
+    NotReady: "Check EVERYSKILL_DATABASE_URL, then run: everyskill doctor",
+    Forbidden: "Ask the registry's owner for the role you need.",
+    Unavailable: "Try again; 'everyskill doctor' shows what can be reached.",
+    IntegrityFailure: "Tell the database's administrator.",
+}
+
+
+def _postgresql(error: DBAPIError, where: str) -> EveryskillError:
+    state = getattr(error.orig, "sqlstate", None) or ""
+    said = first_line(error.orig or error)
+    if state == "42501":
+        return Forbidden(f"The database refused: {said}.", _HINTS[Forbidden])
+    kind = _BY_STATE.get(state[:2]) or (_without_state(said) if not state else Unavailable)
+    return kind(f"The database {where} failed: {said}.", _HINTS[kind])
+
+
+def _without_state(said: str) -> type[EveryskillError]:
+    """A connection that never stood has no SQLSTATE, only the server's words."""
+    settings = ("authentication failed", "no password supplied", "does not exist", "pg_hba")
+    return NotReady if any(words in said for words in settings) else Unavailable

@@ -1,0 +1,107 @@
+"""What must stand in a registry's schema, and what is missing or was changed: for ``doctor``.
+
+Alembic's comparison is blind to a dropped trigger and a dropped check. The migrations' own SQL is
+the list: what they made last under a name must be there, as they wrote it.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import text
+
+from everyskill_cli.database.schema import MIGRATIONS
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+POSTGRES_FUNCTION: Final = re.compile(r"^CREATE FUNCTION (\w+)\(.*?AS \$\$(.*?)\$\$;", re.M | re.S)
+POSTGRES_TRIGGER: Final = re.compile(r"^CREATE TRIGGER (\w+) .*? ON (\w+)", re.M)
+POSTGRES_NAMED: Final = re.compile(
+    r"(?:CONSTRAINT|CREATE INDEX|CREATE UNIQUE INDEX) ((?:pk|uq|fk|ck|ix)_\w+)"
+)
+
+
+def differences(connection: Connection, migrations: Path = MIGRATIONS) -> list[str]:
+    """Name what is missing, switched off or not as the migrations made it; empty is intact."""
+    dialect = connection.dialect.name
+    files = sorted((migrations / "versions").glob(f"*.{dialect}.sql"))
+    script = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    return _sqlite(connection, script) if dialect == "sqlite" else _postgresql(connection, script)
+
+
+def _sqlite(connection: Connection, script: str) -> list[str]:
+    import sqlite3
+
+    model = sqlite3.connect(":memory:")
+    try:
+        model.executescript(script)
+        wanted = dict(model.execute("SELECT name, sql FROM sqlite_master"))
+    finally:
+        model.close()
+    rows = connection.execute(text("SELECT name, sql FROM sqlite_master"))
+    found: dict[str, str | None] = {row.name: row.sql for row in rows}
+    return [
+        f"{name} is missing" if name not in found else f"{name} was changed"
+        for name, sql in sorted(wanted.items())
+        if found.get(name, "missing") != sql
+    ]
+
+
+def _postgresql(connection: Connection, script: str) -> list[str]:
+    return [
+        *_functions(connection, script),
+        *_triggers(connection, script),
+        *_constraints(connection, script),
+    ]
+
+
+def _functions(connection: Connection, script: str) -> list[str]:
+    rows = connection.execute(
+        text("SELECT proname, prosrc FROM pg_proc WHERE pronamespace = to_regnamespace(:schema)"),
+        _schema(connection),
+    )
+    found: dict[str, str] = {row.proname: row.prosrc for row in rows}
+    return [
+        f"{name} " + ("was changed" if name in found else "is missing")
+        for name, body in POSTGRES_FUNCTION.findall(script)
+        if found.get(name) != body
+    ]
+
+
+def _triggers(connection: Connection, script: str) -> list[str]:
+    rows = connection.execute(
+        text(
+            "SELECT tgname, relname, tgenabled::text"
+            " FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid WHERE relnamespace = to_regnamespace(:schema)"
+        ),
+        _schema(connection),
+    )
+    found = {(row.tgname, row.relname): row.tgenabled for row in rows}
+    return [
+        f"{name} is " + ("switched off" if (name, table) in found else "missing")
+        for name, table in POSTGRES_TRIGGER.findall(script)
+        if found.get((name, table)) not in ("O", "A")  # fires for everyone, or always
+    ]
+
+
+def _constraints(connection: Connection, script: str) -> list[str]:
+    found = set(
+        connection.scalars(
+            text(
+                "SELECT conname FROM pg_constraint"
+                " WHERE connamespace = to_regnamespace(:schema) AND convalidated"
+                " UNION SELECT relname FROM pg_class"
+                " WHERE relnamespace = to_regnamespace(:schema) AND relkind = 'i'"
+            ),
+            _schema(connection),
+        )
+    )
+    wanted = {name[:63] for name in POSTGRES_NAMED.findall(script)}  # a server's names end there
+    return [f"{name} is missing" for name in sorted(wanted - found)]
+
+
+def _schema(connection: Connection) -> dict[str, str]:
+    return {"schema": str(connection.scalar(text("SELECT quote_ident(current_schema())")))}

@@ -1,0 +1,207 @@
+"""Skills: heads for publishers, one skill whole, pages of many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    Connection,
+    Select,
+    func,
+    insert,
+    literal,
+    literal_column,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.sql import ColumnElement
+
+from everyskill_cli.database.queries.records import clock, record
+from everyskill_cli.database.tables import skill_versions, skills, users, version_state
+from everyskill_cli.model import Head, NewSkill, Skill, SkillSummary, Sort
+
+CHUNK: Final = 500  # slugs a statement; SQLite allows 999 parameters in old builds
+
+published = skill_versions.alias("published")
+draft = skill_versions.alias("draft")
+POINTED: Final = skills.outerjoin(
+    published, published.c.id == skills.c.published_version_id
+).outerjoin(draft, draft.c.id == skills.c.draft_version_id)
+POINTERS: Final = (
+    published.c.version.label("published_version"),
+    draft.c.version.label("draft_version"),
+)
+SORTS: Final[dict[Sort, ColumnElement[Any]]] = {
+    "updated": skills.c.updated_at,
+    "created": skills.c.created_at,
+    "rating": func.coalesce(skills.c.average_rating, literal_column("0")),
+    "uses": skills.c.total_uses,
+    "name": skills.c.slug,
+}
+
+
+def heads(connection: Connection, slugs: Iterable[str]) -> dict[str, Head]:
+    """Read what publishers must know of many skills; absent ones are absent in the answer."""
+    wanted = list(slugs)
+    statement = select(
+        skills.c.id.label("skill_id"),
+        skills.c.slug,
+        skills.c.category,
+        skills.c.tags,
+        skills.c.latest_version,
+        *POINTERS,
+        skill_versions.c.id.label("version_id"),
+        skill_versions.c.content_hash,
+        skill_versions.c.created_at,
+        version_state.c.yanked_at,
+        version_state.c.yank_reason,
+        version_state.c.purged_at,
+    ).select_from(
+        POINTED.join(
+            skill_versions,
+            (skill_versions.c.skill_id == skills.c.id)
+            & (skill_versions.c.version == skills.c.latest_version),
+        ).join(version_state, version_state.c.skill_version_id == skill_versions.c.id)
+    )
+    found: dict[str, Head] = {}
+    for start in range(0, len(wanted), CHUNK):
+        chunk = wanted[start : start + CHUNK]
+        for row in connection.execute(statement.where(skills.c.slug.in_(chunk))):
+            found[row.slug] = record(Head, row)
+    return found
+
+
+def lock(connection: Connection, slug: str) -> str | None:
+    """Keep other writers off the skill until the end of this transaction; give its id.
+
+    FOR NO KEY UPDATE leaves raters alone: their rows refer to the skill's key.
+    """
+    return connection.scalar(
+        select(skills.c.id).where(skills.c.slug == slug).with_for_update(key_share=True)
+    )
+
+
+def add(connection: Connection, skill: NewSkill) -> str:
+    """Insert a skill without a version and give its id; a racing publisher's row is taken."""
+    now = clock(connection)
+    values = {
+        "id": skill.id,
+        "slug": skill.slug,
+        "name": skill.name,
+        "description": skill.description,
+        "category": skill.category,
+        "tags": list(skill.tags),
+        "author_id": skill.author_id,
+        "created_at": now,
+        "updated_at": now,
+    }
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as insert_or_not
+
+        connection.execute(insert_or_not(skills).values(values).on_conflict_do_nothing())
+    else:
+        connection.execute(insert(skills).values(values))
+    found = lock(connection, skill.slug)
+    assert found is not None  # noqa: S101 - it was inserted above, here or by the racing publisher
+    return found
+
+
+def next_version(connection: Connection, skill_id: str) -> tuple[int, datetime]:
+    """Allocate the next number, and read the database's time after any wait for the lock."""
+    row = connection.execute(
+        update(skills)
+        .where(skills.c.id == skill_id)
+        .values(latest_version=skills.c.latest_version + 1)
+        .returning(skills.c.latest_version, clock(connection))
+    ).one()
+    return row[0], row[1]
+
+
+def change(connection: Connection, skill_id: str, **values: Any) -> None:
+    """Set columns that belong to clients: category, tags, content, updated_at."""
+    connection.execute(update(skills).where(skills.c.id == skill_id).values(**values))
+
+
+def find(connection: Connection, slug: str) -> tuple[Skill, str, int | None, int | None] | None:
+    """Read a skill whole, its author's email address and both pointers as numbers."""
+    row = connection.execute(
+        select(skills, users.c.email.label("author"), *POINTERS)
+        .select_from(POINTED.join(users, users.c.id == skills.c.author_id))
+        .where(skills.c.slug == slug)
+    ).one_or_none()
+    if row is None:
+        return None
+    return record(Skill, row), row.author, row.published_version, row.draft_version
+
+
+def slugs_from(connection: Connection, beginning: str, limit: int) -> list[str]:
+    """List slugs with a beginning, in order; the index is read from there on."""
+    rows = connection.scalars(
+        select(skills.c.slug)
+        .where(skills.c.slug >= beginning, skills.c.slug < beginning + "{")  # behind a-z, 0-9, -
+        .order_by(skills.c.slug)
+        .limit(limit)
+    )
+    return list(rows)
+
+
+def page(
+    connection: Connection, sort: Sort, limit: int, after: tuple[Any, str] | None
+) -> tuple[list[SkillSummary], list[Any]]:
+    """Read up to ``limit`` skills behind a key; names ascend, everything else descends.
+
+    Args:
+        connection: a reading one.
+        sort: what to order by; the slug breaks ties.
+        limit: rows at most.
+        after: the key and the slug of the row before the page; None for the first page.
+
+    Returns:
+        The skills, and for each the key it was ordered by.
+
+    """
+    key = SORTS[sort]
+    rows = connection.execute(_ordered(_summaries(), key, sort, after).limit(limit)).all()
+    return [record(SkillSummary, row) for row in rows], [row.sort_key for row in rows]
+
+
+def _summaries() -> Select[Any]:
+    skill = skills.c
+    return select(
+        skill.slug,
+        skill.name,
+        skill.description,
+        skill.category,
+        skill.tags,
+        skill.latest_version,
+        skill.average_rating,
+        skill.hours_saved,
+        skill.total_uses,
+        skill.created_at,
+        skill.updated_at,
+        (skill.stars_1 + skill.stars_2 + skill.stars_3 + skill.stars_4 + skill.stars_5).label(
+            "ratings"
+        ),
+        users.c.email.label("author"),
+        *POINTERS,
+    ).select_from(POINTED.join(users, users.c.id == skill.author_id))
+
+
+def _ordered(
+    statement: Select[Any],
+    key: ColumnElement[Any],
+    sort: Sort,
+    after: tuple[Any, str] | None,
+) -> Select[Any]:
+    statement = statement.add_columns(key.label("sort_key"))
+    place = tuple_(key, skills.c.slug)
+    if sort == "name":
+        if after is not None:
+            statement = statement.where(skills.c.slug > after[1])
+        return statement.order_by(skills.c.slug)
+    if after is not None:
+        statement = statement.where(place < tuple_(literal(after[0], key.type), after[1]))
+    return statement.order_by(key.desc(), skills.c.slug.desc())

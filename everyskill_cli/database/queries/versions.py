@@ -1,0 +1,217 @@
+"""Versions and their events: append, look up, list."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, Select, delete, select
+
+from everyskill_cli.chain import GENESIS
+from everyskill_cli.database.queries import records
+from everyskill_cli.database.tables import (
+    condemned,
+    registry,
+    skill_versions,
+    users,
+    version_events,
+    version_state,
+)
+from everyskill_cli.model import SkillVersion, VersionEvent, VersionStatus, VersionSummary
+
+
+class Tail(NamedTuple):
+    """The end of a skill's chain, and the pointers as they stand after it."""
+
+    seq: int
+    entry_hash: str
+    published_version: int | None
+    draft_version: int | None
+
+
+def registry_id(connection: Connection) -> str | None:
+    """Who this registry is; None for one that is not there yet."""
+    found = connection.scalar(select(registry.c.id))
+    return None if found is None else str(found)
+
+
+def add(connection: Connection, version: SkillVersion) -> None:
+    """Append a version; the database refuses a wrong number and a condemned object."""
+    records.add(connection, skill_versions, version)
+
+
+def add_event(connection: Connection, event: VersionEvent) -> None:
+    """Append an event; triggers move the pointers and the version's state after it."""
+    records.add(connection, version_events, event)
+
+
+def tail(connection: Connection, skill_id: str) -> Tail:
+    """Read the newest event.
+
+    In a statement of its own: as a sub-select of the one that waited for the lock it is stale.
+    """
+    row = connection.execute(
+        select(
+            version_events.c.seq,
+            version_events.c.entry_hash,
+            version_events.c.published_version,
+            version_events.c.draft_version,
+        )
+        .where(version_events.c.skill_id == skill_id)
+        .order_by(version_events.c.seq.desc())
+        .limit(1)
+    ).one_or_none()
+    return Tail(0, GENESIS, None, None) if row is None else Tail(*row)
+
+
+def event(connection: Connection, event_id: str) -> VersionEvent | None:
+    """Read an event if it was committed: ids are made by the client for this question."""
+    row = connection.execute(
+        select(version_events).where(version_events.c.id == event_id)
+    ).one_or_none()
+    return None if row is None else records.record(VersionEvent, row)
+
+
+def condemned_since(connection: Connection, content_url: str) -> timedelta | None:
+    """Tell for how long the object has been marked by garbage collection; None if it is not."""
+    found = select(condemned.c.since).where(condemned.c.content_url == content_url)
+    since = connection.scalar(found)
+    return None if since is None else records.now(connection) - since
+
+
+def reprieve(connection: Connection, content_url: str) -> None:
+    """Take garbage collection's mark off an object."""
+    connection.execute(delete(condemned).where(condemned.c.content_url == content_url))
+
+
+def is_purged(connection: Connection, content_url: str) -> bool:
+    """Tell whether these bytes were removed for good, under any skill."""
+    found = (
+        select(version_state.c.purged_at)
+        .join(skill_versions, skill_versions.c.id == version_state.c.skill_version_id)
+        .where(skill_versions.c.content_url == content_url, version_state.c.purged_at.is_not(None))
+    )
+    return connection.scalar(found.limit(1)) is not None
+
+
+def find(connection: Connection, skill_id: str, number: int) -> SkillVersion | None:
+    """Read one version whole."""
+    row = connection.execute(
+        select(skill_versions).where(
+            skill_versions.c.skill_id == skill_id, skill_versions.c.version == number
+        )
+    ).one_or_none()
+    return None if row is None else records.record(SkillVersion, row)
+
+
+def authors(connection: Connection, skill_id: str, limit: int = 5) -> list[str]:
+    """Email addresses of those who published versions of a skill, in no order, a few."""
+    rows = connection.scalars(
+        select(users.c.email)
+        .join(skill_versions, skill_versions.c.created_by == users.c.id)
+        .where(skill_versions.c.skill_id == skill_id)
+        .distinct()
+        .limit(limit)
+    )
+    return list(rows)
+
+
+def published_before(connection: Connection, skill_id: str, user_id: str) -> bool:
+    """Tell whether a user has a version of the skill."""
+    found = select(skill_versions.c.id).where(
+        skill_versions.c.skill_id == skill_id, skill_versions.c.created_by == user_id
+    )
+    return connection.scalar(found.limit(1)) is not None
+
+
+def summaries(
+    connection: Connection,
+    skill_id: str,
+    pointers: tuple[int | None, int | None],
+    *,
+    limit: int,
+    below: int | None = None,
+) -> list[VersionSummary]:
+    """Read up to ``limit`` versions, newest first, only those below a number if one is given.
+
+    Args:
+        connection: a reading one.
+        skill_id: whose versions.
+        pointers: the published and the draft number, for the status of each.
+        limit: rows at most.
+        below: the number of the row before the page; None for the first page.
+
+    """
+    statement = _summary_columns().where(skill_versions.c.skill_id == skill_id)
+    if below is not None:
+        statement = statement.where(skill_versions.c.version < below)
+    rows = connection.execute(statement.order_by(skill_versions.c.version.desc()).limit(limit))
+    return [_summary(row, pointers) for row in rows]
+
+
+def summary(
+    connection: Connection, version: SkillVersion, pointers: tuple[int | None, int | None]
+) -> VersionSummary:
+    """Read one version's standing."""
+    statement = _summary_columns().where(skill_versions.c.id == version.id)
+    return _summary(connection.execute(statement).one(), pointers)
+
+
+def _summary_columns() -> Select[Any]:
+    version, state = skill_versions.c, version_state.c
+    return select(
+        version.version,
+        version.content_hash,
+        version.content_type,
+        version.size_bytes,
+        version.message,
+        version.created_at,
+        version.metadata,
+        state.average_rating,
+        state.hours_saved,
+        state.uses,
+        state.yanked_at,
+        state.yank_reason,
+        state.successor,
+        state.purged_at,
+        (state.stars_1 + state.stars_2 + state.stars_3 + state.stars_4 + state.stars_5).label(
+            "ratings"
+        ),
+        users.c.email.label("created_by"),
+    ).select_from(
+        skill_versions.join(users, users.c.id == version.created_by).join(
+            version_state, state.skill_version_id == version.id
+        )
+    )
+
+
+def _summary(row: Row[Any], pointers: tuple[int | None, int | None]) -> VersionSummary:
+    return VersionSummary(
+        version=row.version,
+        status=_status(row, *pointers),
+        content_hash=row.content_hash,
+        content_type=row.content_type,
+        size_bytes=row.size_bytes,
+        declared_version=row.metadata.get("declared_version"),
+        message=row.message,
+        created_by=row.created_by,
+        created_at=row.created_at,
+        ratings=row.ratings,
+        average_rating=row.average_rating,
+        hours_saved=row.hours_saved,
+        uses=row.uses,
+        yanked_at=row.yanked_at,
+        yank_reason=row.yank_reason,
+        successor=row.successor,
+        purged_at=row.purged_at,
+    )
+
+
+def _status(row: Row[Any], published: int | None, draft: int | None) -> VersionStatus:
+    if row.purged_at is not None:
+        return "purged"
+    if row.yanked_at is not None:
+        return "yanked"
+    if row.version == published:
+        return "published"
+    return "draft" if row.version == draft else "superseded"

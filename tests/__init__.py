@@ -1,0 +1,1 @@
+"""The tests; everything that they run against is real and starts with them."""

@@ -1,0 +1,93 @@
+"""Rows as publish and rate write them, without files and stores: for tests of the database."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+
+from everyskill_cli.chain import details_hash
+from everyskill_cli.database.engine import Transaction
+from everyskill_cli.database.queries import ratings, records, skills, users, versions
+from everyskill_cli.model import EventKind, NewSkill, Rating, SkillVersion, VersionEvent
+from everyskill_cli.registry import events
+
+
+def add_version(
+    tx: Transaction, slug: str = "demo", kind: EventKind = "publish", email: str = "ann@example.org"
+) -> SkillVersion:
+    """Append a version with bytes that nobody has, as publish does under the skill's lock."""
+    user_id = users.ensure(tx, email)
+    skill_id = skills.lock(tx, slug) or skills.add(
+        tx,
+        NewSkill(
+            id=str(uuid.uuid4()),
+            slug=slug,
+            name=slug.title(),
+            description=f"About {slug}",
+            category=None,
+            tags=("one", "two"),
+            author_id=user_id,
+        ),
+    )
+    number, now = skills.next_version(tx, skill_id)
+    version = make_version(skill_id, user_id, number, now)
+    versions.add(tx, version)
+    append(tx, version, kind, slug=slug)
+    return version
+
+
+def make_version(skill_id, user_id, number, now) -> SkillVersion:
+    content_hash = hashlib.sha256(uuid.uuid4().bytes).hexdigest()
+    descriptive = {
+        "name": f"Name {number}",
+        "description": f"Description {number}",
+        "content_type": "text/markdown; charset=utf-8",
+        "files": (),
+        "metadata": {"frontmatter": {"name": "demo", "näme": "ünïcode ☃"}},
+        "message": f"Change {number}",
+    }
+    return SkillVersion(
+        id=str(uuid.uuid4()),
+        skill_id=skill_id,
+        version=number,
+        content_url=f"sha256/{content_hash[:2]}/{content_hash}",
+        content_hash=content_hash,
+        size_bytes=number,
+        details_hash=details_hash(**descriptive),
+        created_by=user_id,
+        created_at=now,
+        **descriptive,
+    )
+
+
+def append(tx: Transaction, version: SkillVersion, kind: EventKind, *, slug: str = "demo", **more):
+    """Append an event by the version's author."""
+    act = events.Act(
+        id=str(uuid.uuid4()),
+        kind=kind,
+        slug=slug,
+        actor_id=version.created_by,
+        at=records.now(tx),
+        **more,
+    )
+    return events.append(tx, act, version)
+
+
+def add_rating(
+    tx: Transaction, version: SkillVersion, stars: int, email: str, hours: int | None = None
+) -> Rating:
+    """Rate a version as somebody."""
+    now = records.now(tx)
+    rating = Rating(
+        id=str(uuid.uuid4()),
+        skill_id=version.skill_id,
+        skill_version_id=version.id,
+        user_id=users.ensure(tx, email),
+        rating=stars,
+        comment=None,
+        hours_saved_estimate=hours,
+        created_at=now,
+        updated_at=now,
+    )
+    ratings.put(tx, rating)
+    return rating
