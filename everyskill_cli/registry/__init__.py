@@ -1,0 +1,77 @@
+"""The verbs: one story per file. A registry is a store and a database, opened from settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from everyskill_cli.model import Access, Finding
+from everyskill_cli.settings import DEFAULT, Settings, identity
+
+if TYPE_CHECKING:
+    from everyskill_cli.database.engine import Database
+    from everyskill_cli.model import Setting
+    from everyskill_cli.stores.base import Store
+
+
+class Registry:
+    """A registry for one command; its parts are opened when they are first used.
+
+    Attributes:
+        settings: where its parts are.
+        access: what the command is about to do to the records.
+    """
+
+    def __init__(self, settings: Settings, access: Access = "read") -> None:
+        self.settings = settings
+        self.access = access
+
+    @cached_property
+    def database(self) -> Database:
+        """The records, of the schema that this program understands."""
+        from everyskill_cli.database import open_database
+
+        return open_database(self.settings.database_url, self.access)
+
+    @cached_property
+    def store(self) -> Store:
+        """Where the bytes are."""
+        from everyskill_cli.stores import open_store
+
+        return open_store(self.settings.store_url, self.settings.s3)
+
+    @cached_property
+    def user(self) -> Setting:
+        """Who is at work: an email address and where it came from."""
+        return identity(self.settings)
+
+    def user_notes(self) -> tuple[Finding, ...]:
+        """Say so where the user was made up from the login."""
+        if self.user.origin != DEFAULT:
+            return ()
+        message = f"You are {self.user.value} here; set EVERYSKILL_USER to your email address."
+        return (Finding("default-user", message),)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for part in ("database", "store"):
+            if part in self.__dict__:
+                getattr(self, part).close()
+
+
+@contextmanager
+def open_registry(settings: Settings, access: Access = "read") -> Iterator[Registry]:
+    """Open a registry for one command, and close it.
+
+    Raises:
+        NotReady: the settings are half a configuration.
+    """
+    if settings.problem is not None:
+        raise settings.problem
+    registry = Registry(settings, access)
+    try:
+        yield registry
+    finally:
+        registry.close()

@@ -1,0 +1,120 @@
+"""What a publish has to do, given what the registry holds: one pure rule, asked twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from everyskill_cli.errors import Conflict
+from everyskill_cli.model import Finding, Head
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishOptions:
+    """What the caller asked for.
+
+    Attributes:
+        slug: instead of the one that the skill gives.
+        draft: move the draft pointer, and leave the published one.
+        message: why, for the history.
+        tags: replace the skill's tags; None leaves them.
+        category: replace the skill's category, empty clears it; None leaves it.
+        expect: publish only if this is the latest version; 0 means a new skill.
+        dry_run: write nothing.
+        strict: warnings of the specification refuse.
+        allowed_secrets: fingerprints of findings that are known and wanted.
+    """
+
+    slug: str | None = None
+    draft: bool = False
+    message: str | None = None
+    tags: tuple[str, ...] | None = None
+    category: str | None = None
+    expect: int | None = None
+    dry_run: bool = False
+    strict: bool = False
+    allowed_secrets: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do.
+
+    Attributes:
+        event: the kind of event to append; None where the bytes are there already.
+        version: the number that the bytes have afterwards.
+        updated: fields of the skill that change beside the bytes.
+        warnings: what people should know.
+    """
+
+    event: Literal["publish", "draft", "promote"] | None
+    version: int
+    updated: tuple[str, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+
+
+def decide(slug: str, head: Head | None, content_hash: str, options: PublishOptions) -> Decision:
+    """Compare the bytes with the skill's latest version.
+
+    Raises:
+        Conflict: the latest version is not the expected one, or its bytes were purged.
+    """
+    latest = 0 if head is None else head.latest_version
+    if options.expect is not None and options.expect != latest:
+        raise Conflict(
+            f"{slug} is at version {latest}, not at {options.expect}."
+            if latest
+            else f"{slug} does not exist yet; version {options.expect} was expected.",
+            f"Look at it (everyskill versions {slug}), then publish with --expect {latest}.",
+        )
+    if head is None:
+        return Decision("draft" if options.draft else "publish", 1)
+    updated = _updated(head, options)
+    if head.content_hash != content_hash:
+        return Decision("draft" if options.draft else "publish", latest + 1, updated)
+    if head.purged_at is not None:
+        raise purged(slug)
+    if head.draft_version == latest and not options.draft:
+        return Decision("promote", latest, updated)
+    return Decision(None, latest, updated, _standing(head))
+
+
+def purged(slug: str) -> Conflict:
+    """Say that these bytes were removed for good, and stay removed."""
+    return Conflict(
+        f"These bytes of {slug} were purged from the registry and are not taken again.",
+        "Change the skill: what was purged must not come back.",
+    )
+
+
+def _updated(head: Head, options: PublishOptions) -> tuple[str, ...]:
+    changed = []
+    if options.tags is not None and options.tags != head.tags:
+        changed.append("tags")
+    if options.category is not None and (options.category or None) != head.category:
+        changed.append("category")
+    return tuple(changed)
+
+
+def _standing(head: Head) -> tuple[Finding, ...]:
+    """Warn where the latest version is not the one that people get: a push never undoes that."""
+    latest, published = head.latest_version, head.published_version
+    if latest in (published, head.draft_version):
+        return ()
+    now = f"{head.slug}@{published} is published" if published else "nothing is published"
+    if head.yanked_at is not None:
+        because = f" ({head.yank_reason})" if head.yank_reason else ""
+        return (
+            Finding(
+                "yanked",
+                f"Version {latest} holds these bytes and was yanked{because}; {now}."
+                f" To take it back: everyskill unyank {head.slug}@{latest}",
+            ),
+        )
+    return (
+        Finding(
+            "rolled-back",
+            f"Version {latest} holds these bytes and is not published; {now}."
+            f" To publish it again: everyskill promote {head.slug}@{latest}",
+        ),
+    )

@@ -1,0 +1,81 @@
+"""Which version a reference means: the one rule that every reading and rating command shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from everyskill_cli.database.queries import skills, versions
+from everyskill_cli.errors import NotFound
+from everyskill_cli.model import Reference, Skill, SkillVersion
+
+if TYPE_CHECKING:
+    from everyskill_cli.database.engine import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A skill with its author's email address and its pointers as numbers."""
+
+    skill: Skill
+    author: str
+    published_version: int | None
+    draft_version: int | None
+
+    @property
+    def pointers(self) -> tuple[int | None, int | None]:
+        """The published and the draft number."""
+        return self.published_version, self.draft_version
+
+
+def find_skill(tx: Transaction, slug: str) -> Found:
+    """Find a skill by its slug, or NotFound."""
+    found = skills.find(tx, slug)
+    if found is None:
+        raise NotFound(f"There is no skill {slug}.", "See what there is: everyskill list")
+    return Found(*found)
+
+
+def number_to_show(found: Found, reference: Reference) -> int:
+    """Give the number to look at: without one the published, else the draft, else the latest."""
+    if reference.version is None:
+        return found.published_version or found.draft_version or found.skill.latest_version
+    return number_to_use(found, reference)
+
+
+def number_to_use(found: Found, reference: Reference) -> int:
+    """Give the number to rate or install: without one only the published will do.
+
+    Raises:
+        NotFound: the name points to no version.
+    """
+    skill = found.skill
+    match reference.version:
+        case int(number):
+            return number
+        case "latest":
+            return skill.latest_version
+        case "draft":
+            number_or_none = found.draft_version
+        case _:
+            number_or_none = found.published_version
+    if number_or_none is None:
+        name = reference.version or "published"
+        other = found.draft_version or skill.latest_version
+        raise NotFound(
+            f"{skill.slug} has no {name} version.",
+            f"Name the version that you mean: {skill.slug}@{other}",
+        )
+    return number_or_none
+
+
+def find_version(tx: Transaction, found: Found, number: int) -> SkillVersion:
+    """Read a version by its number, or NotFound."""
+    version = versions.find(tx, found.skill.id, number)
+    if version is None:
+        slug, latest = found.skill.slug, found.skill.latest_version
+        raise NotFound(
+            f"There is no version {number} of {slug}; its latest is {latest}.",
+            f"See all: everyskill versions {slug}",
+        )
+    return version

@@ -1,0 +1,121 @@
+"""Lists that page by key: skills, the versions of a skill, the ratings of a skill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+from everyskill_cli.chain import timestamp
+from everyskill_cli.database.queries import ratings, skills, versions
+from everyskill_cli.errors import UsageError
+from everyskill_cli.model import RatingPage, Reference, SkillPage, Sort, VersionPage
+from everyskill_cli.registry import Registry
+from everyskill_cli.registry.lookup import find_skill, find_version, number_to_use
+
+
+def list_skills(registry: Registry, sort: Sort, limit: int, after: str | None) -> SkillPage:
+    """Read a page of skills, best, newest or first in the alphabet first.
+
+    Raises:
+        UsageError: ``after`` is not the ``next`` of a page in this order.
+    """
+    place = None if after is None else _place(after, KEYS[sort])
+    with registry.database.reading() as tx:
+        items, keys = skills.page(tx, sort, limit + 1, place)
+    more = len(items) > limit
+    last = items[limit - 1].slug if more else ""
+    return SkillPage(
+        items=tuple(items[:limit]),
+        next=_token(keys[limit - 1], last) if more else None,
+    )
+
+
+def list_versions(
+    registry: Registry, reference: Reference, limit: int, after: str | None
+) -> VersionPage:
+    """Read a page of a skill's versions, newest first.
+
+    Raises:
+        NotFound: no such skill.
+        UsageError: ``after`` is not a version's number.
+    """
+    if after is not None and not after.isdecimal():
+        raise _not_a_place(after)
+    below = None if after is None else int(after)
+    with registry.database.reading() as tx:
+        found = find_skill(tx, reference.slug)
+        items = versions.summaries(tx, found.skill.id, found.pointers, limit=limit + 1, below=below)
+    more = len(items) > limit
+    return VersionPage(
+        items=tuple(items[:limit]), next=str(items[limit - 1].version) if more else None
+    )
+
+
+def list_ratings(
+    registry: Registry, reference: Reference, limit: int, after: str | None
+) -> RatingPage:
+    """Read a page of a skill's ratings, or of one version's, newest first.
+
+    Raises:
+        NotFound: no such skill or version.
+        UsageError: ``after`` is not the ``next`` of such a page.
+    """
+    place = None if after is None else _place(after, _moment)
+    with registry.database.reading() as tx:
+        found = find_skill(tx, reference.slug)
+        version_id = None
+        if reference.version is not None:
+            version_id = find_version(tx, found, number_to_use(found, reference)).id
+        items = ratings.page(
+            tx, found.skill.id, limit=limit + 1, version_id=version_id, after=place
+        )
+    more = len(items) > limit
+    last = items[limit - 1] if more else None
+    return RatingPage(
+        items=tuple(items[:limit]), next=_token(last.updated_at, last.id) if last else None
+    )
+
+
+def slugs_from(registry: Registry, beginning: str, limit: int = 50) -> list[str]:
+    """List slugs that begin so, for the shell."""
+    with registry.database.reading() as tx:
+        return skills.slugs_from(tx, beginning, limit)
+
+
+def _token(key: Any, name: str) -> str:
+    """Write the place of a row as ``KEY/NAME``: readable, and stable across versions."""
+    return f"{timestamp(key) if isinstance(key, datetime) else key}/{name}"
+
+
+def _place(token: str, read_key: Callable[[str], Any]) -> tuple[Any, str]:
+    key, slash, name = token.partition("/")
+    try:
+        if slash:
+            return read_key(key), name
+    except ValueError:
+        pass
+    raise _not_a_place(token)
+
+
+def _moment(key: str) -> datetime:
+    moment = datetime.fromisoformat(key)
+    if moment.tzinfo is None:
+        raise ValueError(key)
+    return moment
+
+
+def _not_a_place(token: str) -> UsageError:
+    return UsageError(
+        f"--after {token} is not the place of a page in this order.",
+        "Give what the page before said as its 'next', with the same --sort.",
+    )
+
+
+KEYS: Final[dict[Sort, Callable[[str], Any]]] = {
+    "updated": _moment,
+    "created": _moment,
+    "name": str,
+    "rating": int,
+    "uses": int,
+}

@@ -1,0 +1,312 @@
+"""Publish: read, pack, compare, store the bytes, and then one transaction for the row.
+
+Bytes first, row last: stopped in between, a nameless object stays behind and harms nobody; a row
+without its object can never exist. What to do is decided twice by the same rule, before the bytes
+are stored and again under the skill's lock, because another publisher may have come first.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from everyskill_cli.bundle import Bundle, pack
+from everyskill_cli.chain import details_hash
+from everyskill_cli.database.faults import CommitUnknown, ObjectCondemned
+from everyskill_cli.database.queries import records, skills, users, versions
+from everyskill_cli.errors import Unavailable
+from everyskill_cli.model import (
+    CONTENT_MAX,
+    TEXT_MAX,
+    Finding,
+    Head,
+    NewSkill,
+    PublishAnswer,
+    PublishResult,
+    PublishStatus,
+    SkillVersion,
+)
+from everyskill_cli.registry import Registry, events
+from everyskill_cli.registry.decision import Decision, PublishOptions, decide, purged
+from everyskill_cli.skill import LocalSkill, read_skill
+from everyskill_cli.stores.base import content_key
+
+if TYPE_CHECKING:
+    from everyskill_cli.database.engine import Transaction
+
+STALE_MARK: Final = timedelta(minutes=10)  # after this a mark's collector is taken for dead
+STATUSES: Final[dict[str | None, PublishStatus]] = {
+    "publish": "published",
+    "draft": "draft",
+    "promote": "promoted",
+    None: "unchanged",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What is to be published, packed, with the ids that its rows will have.
+
+    The ids are made before anything is sent, so that a lost answer can be looked up.
+    """
+
+    local: LocalSkill
+    bundle: Bundle
+    options: PublishOptions
+    key: str
+    version_id: str
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What stands in the registry afterwards."""
+
+    decision: Decision
+    created_at: datetime | None
+    published_version: int | None
+    draft_version: int | None
+
+
+def publish(registry: Registry, path: Path, options: PublishOptions) -> PublishAnswer:
+    """Publish one skill; the same bytes again change nothing.
+
+    Raises:
+        InvalidSkill: the skill breaks a rule.
+        Conflict: the latest version is not the expected one.
+        Unavailable: a server did not answer; running the command again has one effect.
+    """
+    local = read_skill(
+        path,
+        slug=options.slug,
+        strict=options.strict,
+        allowed_secrets=options.allowed_secrets,
+    )
+    bundle = pack(local)
+    key = content_key(bundle.content_hash)
+    candidate = Candidate(local, bundle, options, key, str(uuid.uuid4()), str(uuid.uuid4()))
+    with registry.database.reading() as tx:
+        head = skills.heads(tx, [local.slug]).get(local.slug)
+        if versions.is_purged(tx, key):
+            raise purged(local.slug)
+    decision = decide(local.slug, head, bundle.content_hash, options)
+    warnings = local.warnings
+    if options.dry_run or (decision.event is None and not decision.updated):
+        outcome = _foreseen(head, decision)
+    else:
+        warnings += registry.user_notes()
+        outcome = _carry_out(registry, candidate, decision)
+    return _answer(registry, candidate, outcome, warnings)
+
+
+def _foreseen(head: Head | None, decision: Decision) -> Outcome:
+    """What stands, or would stand, without writing anything."""
+    published = None if head is None else head.published_version
+    draft = None if head is None else head.draft_version
+    if decision.event is None:
+        return Outcome(decision, None if head is None else head.created_at, published, draft)
+    if decision.event == "draft":
+        return Outcome(decision, None, published, decision.version)
+    return Outcome(decision, None, decision.version, None)
+
+
+def _carry_out(registry: Registry, candidate: Candidate, decision: Decision) -> Outcome:
+    """Store the bytes, then write the row; again if garbage collection came between."""
+    while True:
+        if decision.event in ("publish", "draft"):
+            _store(registry, candidate)
+        try:
+            with registry.database.writing() as tx:
+                return _write(tx, registry, candidate)
+        except ObjectCondemned:
+            _outlast_collector(registry, candidate.key)
+        except CommitUnknown as error:
+            return _look_up(registry, candidate, error)
+
+
+def _store(registry: Registry, candidate: Candidate) -> None:
+    with registry.database.reading() as tx:
+        registry_id = versions.registry_id(tx)
+    assert registry_id is not None  # noqa: S101 - a writable registry was made when it was opened
+    registry.store.claim(registry_id)
+    registry.store.put(candidate.key, candidate.bundle.data, candidate.bundle.content_type)
+
+
+def _write(tx: Transaction, registry: Registry, candidate: Candidate) -> Outcome:
+    """Lock the skill, compare again, and write what is then to be written."""
+    local, options = candidate.local, candidate.options
+    user_id = users.ensure(tx, str(registry.user.value))
+    skill_id = skills.lock(tx, local.slug) or skills.add(tx, _new_skill(candidate, user_id))
+    head = skills.heads(tx, [local.slug]).get(local.slug)
+    decision = decide(local.slug, head, candidate.bundle.content_hash, options)
+    created_at = None if head is None else head.created_at
+    if decision.event in ("publish", "draft"):
+        newcomer = _newcomer(tx, skill_id, user_id, head)
+        decision = Decision(decision.event, decision.version, decision.updated, newcomer)
+        number, created_at = skills.next_version(tx, skill_id)
+        version = _version(candidate, skill_id, user_id, number, created_at)
+        versions.add(tx, version)
+        _append(tx, candidate, decision, version, user_id, created_at)
+    elif decision.event == "promote":
+        found = versions.find(tx, skill_id, decision.version)
+        assert found is not None  # noqa: S101 - it is the head that was just read under the lock
+        _append(tx, candidate, decision, found, user_id, records.now(tx))
+    _change_skill(tx, skill_id, candidate, decision)
+    tail = versions.tail(tx, skill_id)
+    return Outcome(decision, created_at, tail.published_version, tail.draft_version)
+
+
+def _new_skill(candidate: Candidate, author_id: str) -> NewSkill:
+    local, options = candidate.local, candidate.options
+    return NewSkill(
+        id=str(uuid.uuid4()),
+        slug=local.slug,
+        name=local.name,
+        description=local.description,
+        category=options.category or None,
+        tags=options.tags or (),
+        author_id=author_id,
+    )
+
+
+def _version(
+    candidate: Candidate, skill_id: str, user_id: str, number: int, created_at: datetime
+) -> SkillVersion:
+    local, bundle = candidate.local, candidate.bundle
+    return SkillVersion(
+        id=candidate.version_id,
+        skill_id=skill_id,
+        version=number,
+        content_url=candidate.key,
+        content_hash=bundle.content_hash,
+        content_type=bundle.content_type,
+        size_bytes=len(bundle.data),
+        name=local.name,
+        description=local.description,
+        files=bundle.files,
+        metadata=local.metadata,
+        message=candidate.options.message,
+        details_hash=details_hash(
+            name=local.name,
+            description=local.description,
+            content_type=bundle.content_type,
+            files=bundle.files,
+            metadata=local.metadata,
+            message=candidate.options.message,
+        ),
+        created_by=user_id,
+        created_at=created_at,
+    )
+
+
+def _append(
+    tx: Transaction,
+    candidate: Candidate,
+    decision: Decision,
+    version: SkillVersion,
+    user_id: str,
+    at: datetime,
+) -> None:
+    """Append the event; which findings were allowed is recorded with it."""
+    assert decision.event is not None  # noqa: S101 - the caller has an event to append
+    allowed = candidate.local.allowed_secrets
+    act = events.Act(
+        id=candidate.event_id,
+        kind=decision.event,
+        slug=candidate.local.slug,
+        actor_id=user_id,
+        at=at,
+        reason=f"allowed: {', '.join(allowed)}"[:TEXT_MAX] if allowed else None,
+    )
+    events.append(tx, act, version)
+
+
+def _change_skill(tx: Transaction, skill_id: str, candidate: Candidate, decision: Decision) -> None:
+    """Write what belongs to the skill and not to a version, and the copy for search."""
+    values: dict[str, object] = {}
+    if "tags" in decision.updated:
+        values["tags"] = list(candidate.options.tags or ())
+    if "category" in decision.updated:
+        values["category"] = candidate.options.category or None
+    if decision.event in ("publish", "promote") and candidate.local.text is not None:
+        cut = candidate.local.text.encode()[:CONTENT_MAX]
+        values["content"] = cut.decode(errors="ignore")  # never half a character
+    if values:
+        skills.change(tx, skill_id, **values)
+
+
+def _newcomer(
+    tx: Transaction, skill_id: str, user_id: str, head: Head | None
+) -> tuple[Finding, ...]:
+    """Name the earlier authors to somebody who publishes here for the first time."""
+    if head is None or versions.published_before(tx, skill_id, user_id):
+        return ()
+    earlier = ", ".join(sorted(versions.authors(tx, skill_id)))
+    return (Finding("new-author", f"Earlier versions of {head.slug} are by {earlier}."),)
+
+
+def _outlast_collector(registry: Registry, key: str) -> None:
+    """Wait until garbage collection has let go of the object; do its work if it died."""
+    while True:
+        with registry.database.reading() as tx:
+            age = versions.condemned_since(tx, key)
+        if age is None:
+            return
+        if age > STALE_MARK:
+            registry.store.delete(key)
+            with registry.database.writing() as tx:
+                versions.reprieve(tx, key)
+            return
+        time.sleep(0.2)
+
+
+def _look_up(registry: Registry, candidate: Candidate, error: CommitUnknown) -> Outcome:
+    """Find out on a new connection whether the transaction was committed."""
+    with registry.database.reading() as tx:
+        event = versions.event(tx, candidate.event_id)
+    if event is None:
+        raise Unavailable(
+            f"{error.message.rstrip('.')}, and nothing new stands there.",
+            "Run the same command again: it has one effect, however often it is run.",
+        ) from error
+    kind = event.kind
+    assert kind in ("publish", "draft", "promote")  # noqa: S101 - the candidate's own event
+    return Outcome(
+        Decision(kind, event.version),
+        event.created_at,
+        event.published_version,
+        event.draft_version,
+    )
+
+
+def _answer(
+    registry: Registry, candidate: Candidate, outcome: Outcome, warnings: tuple[Finding, ...]
+) -> PublishAnswer:
+    local, bundle, decision = candidate.local, candidate.bundle, outcome.decision
+    status = STATUSES[decision.event]
+    if candidate.options.dry_run and decision.event is not None:
+        status = "would-publish"
+    result = PublishResult(
+        path=local.source,
+        slug=local.slug,
+        status=status,
+        version=decision.version,
+        name=local.name,
+        description=local.description,
+        content_type=bundle.content_type,
+        content_hash=bundle.content_hash,
+        content_url=candidate.key,
+        location=registry.store.location(candidate.key),
+        size_bytes=len(bundle.data),
+        files=bundle.files,
+        omitted=local.omitted,
+        updated=decision.updated,
+        published_version=outcome.published_version,
+        draft_version=outcome.draft_version,
+        created_at=outcome.created_at,
+    )
+    return PublishAnswer(status=status, results=(result,), warnings=(*warnings, *decision.warnings))

@@ -1,0 +1,55 @@
+"""Show one skill on one screen, and the text of one version."""
+
+from __future__ import annotations
+
+from everyskill_cli.bundle import unpack
+from everyskill_cli.database.queries import ratings, versions
+from everyskill_cli.errors import NotFound
+from everyskill_cli.model import Reference, ShowAnswer, SkillVersion
+from everyskill_cli.registry import Registry
+from everyskill_cli.registry.lookup import find_skill, find_version, number_to_show
+
+NEWEST_VERSIONS = 10
+NEWEST_COMMENTS = 5
+
+
+def show(registry: Registry, reference: Reference, *, content: bool = False) -> ShowAnswer:
+    """Read what one screen shows: a bounded number of rows, whatever the registry's size.
+
+    Args:
+        registry: where.
+        reference: which skill, and which of its versions is shown whole.
+        content: also fetch, verify and read that version's text.
+
+    Raises:
+        NotFound: no such skill or version.
+        IntegrityFailure: the stored bytes are not the ones that were published.
+    """
+    with registry.database.reading() as tx:
+        found = find_skill(tx, reference.slug)
+        version = find_version(tx, found, number_to_show(found, reference))
+        summary = versions.summary(tx, version, found.pointers)
+        newest = versions.summaries(tx, found.skill.id, found.pointers, limit=NEWEST_VERSIONS)
+        comments = ratings.page(tx, found.skill.id, limit=NEWEST_COMMENTS, comments_only=True)
+    if content and summary.purged_at is not None:
+        raise NotFound(f"The content of {reference.slug}@{version.version} was purged.")
+    return ShowAnswer(
+        skill=found.skill,
+        author=found.author,
+        published_version=found.published_version,
+        draft_version=found.draft_version,
+        version=version,
+        summary=summary,
+        location=registry.store.location(version.content_url),
+        text=read_text(registry, version) if content else None,
+        versions=tuple(newest),
+        comments=tuple(comments),
+    )
+
+
+def read_text(registry: Registry, version: SkillVersion) -> str:
+    """Fetch a version's bytes, verify them against its row, and give the text of its main file."""
+    data = registry.store.get(version.content_url)
+    files = {file.path: file for file in unpack(data, version.content_type, version.files)}
+    main = files.get("SKILL.md") or next(iter(files.values()))
+    return main.data.decode("utf-8")
