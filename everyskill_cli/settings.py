@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,9 @@ from everyskill_cli.model import Setting
 
 PROJECT_FILE: Final = "everyskill.toml"
 USER_FILE: Final = "config.toml"
-EMAIL: Final = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[^\s@\x00-\x1f\x7f]{1,189}")
+EMAIL: Final = re.compile(
+    r"[^\s@\x00-\x1f\x7f\ud800-\udfff]{1,64}@[^\s@\x00-\x1f\x7f\ud800-\udfff]{1,189}"
+)
 VARIABLES: Final = {
     "database_url": "EVERYSKILL_DATABASE_URL",
     "store_url": "EVERYSKILL_STORE_URL",
@@ -153,8 +154,11 @@ def identity(settings: Settings) -> Setting:
 
 
 def hide_password(url: str) -> str:
-    """Show a URL without the password that it may hold, before the ``@`` or as a parameter."""
-    shown = re.sub(r"(://[^/@:]*):.*@", r"\1:***@", url)
+    """Show a URL without the password that it may hold, before the ``@`` or as a parameter.
+
+    Passwords hold ``/``, ``?`` and ``@`` as well, wrongly: everything up to the last ``@`` goes.
+    """
+    shown = re.sub(r"((?:^|://)[^/:]*):(?!//).*@", r"\1:***@", url)
     return re.sub(r"(?i)([?&][a-z_]*(?:password|secret|token)=)[^&]*", r"\1***", shown)
 
 
@@ -190,6 +194,8 @@ def _from_file(path: Path) -> dict[str, tuple[str, str]]:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise NotReady(f"The settings file {path} cannot be read.") from error
+    import tomllib  # few have such a file
+
     try:
         values = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -228,8 +234,9 @@ def _file_url(path: Path) -> str:
 def _effective(
     found: Mapping[str, tuple[str, str]], database_url: str, store_url: str
 ) -> tuple[Setting, ...]:
-    shown = {name: value for name, (value, _) in found.items()}
-    shown |= {"database_url": hide_password(database_url), "store_url": hide_password(store_url)}
+    values = {name: value for name, (value, _) in found.items()}
+    values |= {"database_url": database_url, "store_url": store_url}
+    shown = {name: hide_password(value) for name, value in values.items()}
     shown |= {name: "set" for name in SECRETS if name in shown}
     origins = {name: origin for name, (_, origin) in found.items()}
     if "store_url" not in origins and "s3_bucket" in origins:
@@ -251,7 +258,8 @@ def _problem(
             return half
     if remote_store and "database_url" not in values:
         return NotReady(
-            f"The store {store_url} is remote, and the database is this machine's default.",
+            f"The store {hide_password(store_url)} is remote, and the database is this machine's"
+            " default.",
             "Set EVERYSKILL_DATABASE_URL (PostgreSQL for a team, sqlite:///… for yourself).",
         )
     if not database_url.startswith("sqlite") and not remote_store and "store_url" not in values:
@@ -269,7 +277,8 @@ def _half_of_s3(
     bucket = urlsplit(store_url).netloc if store_url.startswith("s3://") else None
     if bucket and values.get("s3_bucket", bucket) != bucket:
         return NotReady(
-            f"R2_BUCKET_NAME is {values['s3_bucket']}, and the store's URL names {bucket}.",
+            f"R2_BUCKET_NAME is {values['s3_bucket']}, and the store's URL names"
+            f" {hide_password(bucket)}.",
             "Unset one of the two.",
         )
     named = [name for name in ("s3_endpoint", "s3_bucket", *SECRETS) if name in values]

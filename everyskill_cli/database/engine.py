@@ -20,6 +20,7 @@ from sqlalchemy.pool import NullPool
 
 from everyskill_cli.database.faults import CommitUnknown, translate, translated
 from everyskill_cli.errors import NotReady
+from everyskill_cli.settings import hide_password
 
 BUSY_SECONDS: Final = 30.0  # how long a writer waits for another; ?timeout= in the URL changes it
 Transaction = Connection  # what callers hold between two statements; they never look inside
@@ -32,13 +33,13 @@ class Database:
     Attributes:
         url: as SQLAlchemy understands it, with its password.
         where: the same for people, without the password.
-        path: the SQLite file; None for PostgreSQL and in memory.
+        path: the SQLite file; None for PostgreSQL.
 
     """
 
     def __init__(self, url: str) -> None:
         self.url = _parse(url)
-        self.where = self.url.render_as_string(hide_password=True)
+        self.where = hide_password(self.url.render_as_string(hide_password=True))
         self.path = _path(self.url)
         self._engine: Engine | None = None
 
@@ -119,25 +120,45 @@ class Database:
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise NotReady(
-            "EVERYSKILL_DATABASE_URL is not a database URL.",
-            "Write sqlite:////absolute/path.db or postgresql://user@host/name.",
-        ) from error
+    except (ArgumentError, ValueError):
+        raise _unreadable() from None  # the library's own words may repeat a piece of a password
+    if "@" in (parsed.host or ""):
+        raise _unreadable()
     if parsed.drivername in POSTGRES_DRIVERS:
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername == "sqlite":
-        return parsed
+        return _checked_sqlite(parsed)
     raise NotReady(
         f"The database {parsed.drivername!r} is not supported.",
         "Use sqlite:///… or postgresql://….",
     )
 
 
+def _unreadable() -> NotReady:
+    return NotReady(
+        "EVERYSKILL_DATABASE_URL is not a database URL.",
+        "Write sqlite:////absolute/path.db or postgresql://user@host/name; in a password,"
+        " %40 stands for @ and %3A for a colon.",
+    )
+
+
+def _checked_sqlite(url: URL) -> URL:
+    if url.database in (None, "", ":memory:"):
+        raise NotReady(
+            "EVERYSKILL_DATABASE_URL names no SQLite file, and in memory nothing is kept.",
+            "Write sqlite:////absolute/path.db, with four slashes.",
+        )
+    seconds = str(url.query.get("timeout", "0"))
+    if set(url.query) - {"timeout"} or not (seconds.isdecimal() and len(seconds) < 5):
+        raise NotReady(
+            "EVERYSKILL_DATABASE_URL says something behind its ? that SQLite does not take.",
+            "All there is: ?timeout=30, the whole seconds to wait for another writer.",
+        )
+    return url
+
+
 def _path(url: URL) -> Path | None:
-    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
-        return None
-    return Path(str(url.database))
+    return Path(str(url.database)).expanduser() if url.get_backend_name() == "sqlite" else None
 
 
 def _sqlite(database: Database) -> Engine:
@@ -147,7 +168,7 @@ def _sqlite(database: Database) -> Engine:
             "Use a newer Python, or PostgreSQL.",
         )
     timeout = float(str(database.url.query.get("timeout", BUSY_SECONDS)))
-    target = _sqlite_target(database.path)
+    target = _sqlite_target(Path(str(database.path)))
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -170,14 +191,12 @@ def _sqlite(database: Database) -> Engine:
     return engine
 
 
-def _sqlite_target(path: Path | None) -> str:
+def _sqlite_target(path: Path) -> str:
     """The file as SQLite's URI; read-only where it cannot be written.
 
     WAL needs to write beside the file even to read it. Where that is impossible and no log stands
     beside it, the file cannot change under us, and ``immutable`` reads it as it is.
     """
-    if path is None:
-        return "file::memory:"
     uri = "file:" + quote(str(path.absolute()))
     if not path.exists() or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
         return uri

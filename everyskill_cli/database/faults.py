@@ -122,5 +122,13 @@ def _postgresql(error: DBAPIError, where: str) -> EveryskillError:
 
 def _without_state(said: str) -> type[EveryskillError]:
     """A connection that never stood has no SQLSTATE, only the server's words."""
-    settings = ("authentication failed", "no password supplied", "does not exist", "pg_hba")
+    settings = (
+        "authentication failed",
+        "no password supplied",
+        "does not exist",
+        "pg_hba",
+        "SSL",
+        "invalid connection option",
+        "invalid value for",
+    )
     return NotReady if any(words in said for words in settings) else Unavailable

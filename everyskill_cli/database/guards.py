@@ -75,7 +75,8 @@ def _triggers(connection: Connection, script: str) -> list[str]:
     rows = connection.execute(
         text(
             "SELECT tgname, relname, tgenabled::text"
-            " FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid WHERE relnamespace = to_regnamespace(:schema)"
+            " FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid"
+            " WHERE relnamespace = to_regnamespace(:schema)"
         ),
         _schema(connection),
     )

@@ -16,11 +16,12 @@ from sqlalchemy.pool import StaticPool
 from everyskill_cli.database.engine import Database
 from everyskill_cli.database.faults import translated
 from everyskill_cli.errors import NotReady
-from everyskill_cli.model import Access, SchemaChange
 
 if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection
+
+    from everyskill_cli.model import Access, SchemaChange
 
 HEAD: Final = "0001"  # a test holds this and the newest migration together
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -83,6 +84,8 @@ def upgrade(database: Database, migrations: Path = MIGRATIONS) -> SchemaChange:
     """
     from alembic.config import Config
     from alembic.script import ScriptDirectory
+
+    from everyskill_cli.model import SchemaChange
 
     config = Config()
     config.set_main_option("script_location", str(migrations))

@@ -17,6 +17,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Computed,
+    Connection,
     Dialect,
     ForeignKey,
     ForeignKeyConstraint,
@@ -28,6 +29,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    event,
     text,
 )
 from sqlalchemy.types import TypeEngine
@@ -283,14 +285,6 @@ version_events = Table(
     CheckConstraint("length(reason) <= 2000", name="reason"),
     *_check("prev_hash", HASH_CHECK, "prev_hash"),
     *_check("entry_hash", HASH_CHECK, "entry_hash"),
-    Index(  # a version is born once
-        "ix_version_events_birth",
-        "skill_id",
-        "version",
-        unique=True,
-        sqlite_where=text("kind IN ('publish', 'draft')"),
-        postgresql_where=text("kind IN ('publish', 'draft')"),
-    ),
 )
 
 version_state = Table(
@@ -329,12 +323,7 @@ ratings = Table(
     Index("ix_ratings_newest", "skill_id", "updated_at", "id"),
     Index("ix_ratings_of_version", "skill_version_id", "updated_at", "id"),
     Index(
-        "ix_ratings_comments",
-        "skill_id",
-        "updated_at",
-        "id",
-        sqlite_where=text("comment IS NOT NULL"),
-        postgresql_where=text("comment IS NOT NULL"),
+        "ix_ratings_comments", "skill_id", "updated_at", "id", info={"where": "comment IS NOT NULL"}
     ),
 )
 
@@ -374,3 +363,16 @@ tombstones = Table(
     Column("actor_id", Text, ForeignKey("users.id"), nullable=False),
     Column("created_at", Moment, nullable=False),
 )
+
+
+@event.listens_for(metadata, "before_create")
+def _make_partial(_: MetaData, connection: Connection, **__: object) -> None:
+    """Give partial indexes their condition when they are made.
+
+    Naming a dialect in the table itself would load that dialect with this module: 40 ms of CPU
+    for PostgreSQL's, in commands that never speak to one.
+    """
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            if "where" in index.info:
+                index.dialect_options[connection.dialect.name]["where"] = text(index.info["where"])

@@ -3,61 +3,70 @@
 Records mirror the tables column by column; answers are what the commands print. Both are the
 shapes of ``--json`` (docs/json.md), so a field is never renamed or removed; fields may be added.
 Times are aware datetimes in UTC with milliseconds; sizes are bytes; digests are lower-case hex.
+
+Each name is loaded when it is first used: ``--help`` needs a handful of them, and making all these
+classes takes twice as long as starting Python.
 """
 
-from everyskill_cli.model.answers import (
-    Check,
-    ConfigAnswer,
-    DoctorAnswer,
-    PublishAnswer,
-    PublishResult,
-    RateAnswer,
-    RateResult,
-    RatingEntry,
-    RatingPage,
-    SchemaChange,
-    Setting,
-    ShowAnswer,
-    SkillPage,
-    SkillSummary,
-    UpgradeAnswer,
-    VersionPage,
-    VersionSummary,
-)
-from everyskill_cli.model.records import (
-    Condemned,
-    Head,
-    NewSkill,
-    Rating,
-    RegistryRecord,
-    Skill,
-    SkillVersion,
-    Tombstone,
-    UsageEvent,
-    User,
-    VersionEvent,
-    VersionState,
-)
-from everyskill_cli.model.words import (
-    CONTENT_MAX,
-    HOURS_MAX,
-    SLUG_MAX,
-    SLUG_PATTERN,
-    TAGS_MAX,
-    TEXT_MAX,
-    Access,
-    EventKind,
-    FileEntry,
-    Finding,
-    JsonObject,
-    Opinion,
-    PublishStatus,
-    RateStatus,
-    Reference,
-    Sort,
-    VersionStatus,
-    is_slug,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from everyskill_cli.model.answers import (
+        PublishAnswer,
+        PublishResult,
+        RateAnswer,
+        RateResult,
+        RatingEntry,
+        RatingPage,
+        ShowAnswer,
+        SkillPage,
+        SkillSummary,
+        VersionPage,
+        VersionSummary,
+    )
+    from everyskill_cli.model.records import (
+        Condemned,
+        Head,
+        NewSkill,
+        Rating,
+        RegistryRecord,
+        Skill,
+        SkillVersion,
+        Tombstone,
+        UsageEvent,
+        User,
+        VersionEvent,
+        VersionState,
+    )
+    from everyskill_cli.model.reports import (
+        Check,
+        ConfigAnswer,
+        DoctorAnswer,
+        SchemaChange,
+        UpgradeAnswer,
+    )
+    from everyskill_cli.model.words import (
+        CONTENT_MAX,
+        HOURS_MAX,
+        SLUG_MAX,
+        SLUG_PATTERN,
+        TAGS_MAX,
+        TEXT_MAX,
+        Access,
+        EventKind,
+        FileEntry,
+        Finding,
+        JsonObject,
+        Opinion,
+        PublishStatus,
+        RateStatus,
+        Reference,
+        Setting,
+        Sort,
+        VersionStatus,
+        is_slug,
+    )
 
 __all__ = [
     "CONTENT_MAX",
@@ -108,3 +117,69 @@ __all__ = [
     "VersionSummary",
     "is_slug",
 ]
+
+
+_HOMES = {
+    "words": (
+        "CONTENT_MAX",
+        "HOURS_MAX",
+        "SLUG_MAX",
+        "SLUG_PATTERN",
+        "TAGS_MAX",
+        "TEXT_MAX",
+        "Access",
+        "EventKind",
+        "FileEntry",
+        "Finding",
+        "JsonObject",
+        "Opinion",
+        "PublishStatus",
+        "RateStatus",
+        "Reference",
+        "Setting",
+        "Sort",
+        "VersionStatus",
+        "is_slug",
+    ),
+    "records": (
+        "Condemned",
+        "Head",
+        "NewSkill",
+        "Rating",
+        "RegistryRecord",
+        "Skill",
+        "SkillVersion",
+        "Tombstone",
+        "UsageEvent",
+        "User",
+        "VersionEvent",
+        "VersionState",
+    ),
+    "answers": (
+        "PublishAnswer",
+        "PublishResult",
+        "RateAnswer",
+        "RateResult",
+        "RatingEntry",
+        "RatingPage",
+        "ShowAnswer",
+        "SkillPage",
+        "SkillSummary",
+        "VersionPage",
+        "VersionSummary",
+    ),
+    "reports": (
+        "Check",
+        "ConfigAnswer",
+        "DoctorAnswer",
+        "SchemaChange",
+        "UpgradeAnswer",
+    ),
+}
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING
 
-from everyskill_cli.model.records import Rating, Skill, SkillVersion
-from everyskill_cli.model.words import (
-    FileEntry,
-    Finding,
-    PublishStatus,
-    RateStatus,
-    VersionStatus,
-)
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from everyskill_cli.model.records import Rating, Skill, SkillVersion
+    from everyskill_cli.model.words import (
+        FileEntry,
+        Finding,
+        PublishStatus,
+        RateStatus,
+        VersionStatus,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,71 +201,3 @@ class RatingPage:
 
     items: tuple[RatingEntry, ...]
     next: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One line of ``doctor``: what was looked at, what was found, and what to type.
-
-    Attributes:
-        status: ``ok``, ``warning`` (works, with less than was promised) or ``failed``.
-        fix: the next thing to type or change; None where nothing has to be done.
-
-    """
-
-    name: str
-    status: Literal["ok", "warning", "failed"]
-    found: str
-    fix: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoctorAnswer:
-    """All checks of ``doctor``; ``status`` is the worst of theirs."""
-
-    status: Literal["ok", "warning", "failed"]
-    results: tuple[Check, ...]
-    warnings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """One effective setting and where it came from; a secret's value is never here.
-
-    Attributes:
-        value: as it is used; ``set`` for a secret; None where there is none.
-        origin: the option, the variable, the file or ``default``.
-
-    """
-
-    name: str
-    value: str | None
-    origin: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfigAnswer:
-    """All settings of ``config``."""
-
-    status: Literal["ok"]
-    results: tuple[Setting, ...]
-    warnings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpgradeAnswer:
-    """What ``upgrade`` did to the schema; ``before`` is None for a new registry."""
-
-    status: Literal["upgraded", "unchanged"]
-    results: tuple[SchemaChange, ...]
-    warnings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SchemaChange:
-    """The schema's revision before and after; ``backup`` is the copied file of a SQLite one."""
-
-    database: str
-    before: str | None
-    after: str
-    backup: str | None

@@ -115,3 +115,18 @@ class Finding:
     message: str
     path: str | None = None
     line: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One effective setting and where it came from; a secret's value is never here.
+
+    Attributes:
+        value: as it is used; ``set`` for a secret; None where there is none.
+        origin: the option, the variable, the file or ``default``.
+
+    """
+
+    name: str
+    value: str | None
+    origin: str

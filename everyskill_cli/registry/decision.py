@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from everyskill_cli.errors import Conflict
-from everyskill_cli.model import Finding, Head
+from everyskill_cli.model import Finding
+
+if TYPE_CHECKING:
+    from everyskill_cli.model import Head
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from everyskill_cli.bundle import unpack
 from everyskill_cli.database.queries import ratings, versions
 from everyskill_cli.errors import NotFound
 from everyskill_cli.model import Reference, ShowAnswer, SkillVersion
@@ -49,6 +48,8 @@ def show(registry: Registry, reference: Reference, *, content: bool = False) -> 
 
 def read_text(registry: Registry, version: SkillVersion) -> str:
     """Fetch a version's bytes, verify them against its row, and give the text of its main file."""
+    from everyskill_cli.bundle import unpack  # not for the many that do not ask for the text
+
     data = registry.store.get(version.content_url)
     files = {file.path: file for file in unpack(data, version.content_type, version.files)}
     main = files.get("SKILL.md") or next(iter(files.values()))

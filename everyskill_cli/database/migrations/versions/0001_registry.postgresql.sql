@@ -144,8 +144,6 @@ CREATE TABLE version_events (
     CONSTRAINT fk_version_events_actor_id FOREIGN KEY(actor_id) REFERENCES users (id)
 );
 
-CREATE UNIQUE INDEX ix_version_events_birth ON version_events (skill_id, version) WHERE kind IN ('publish', 'draft');
-
 CREATE TABLE version_state (
     skill_version_id TEXT NOT NULL,
     skill_id TEXT NOT NULL,
@@ -412,6 +410,12 @@ BEGIN
         AND NEW.version IS DISTINCT FROM (SELECT latest_version FROM skills WHERE id = NEW.skill_id)
     THEN
         PERFORM everyskill_raise('version_events: a version is born as the latest');
+    END IF;
+    IF NEW.kind IN ('publish', 'draft') AND EXISTS (
+        SELECT FROM version_events
+        WHERE skill_id = NEW.skill_id AND version = NEW.version AND kind IN ('publish', 'draft')
+    ) THEN
+        PERFORM everyskill_raise('version_events: a version is born once');
     END IF;
     IF NOT (CASE NEW.kind
         WHEN 'publish' THEN NEW.published_version IS NOT DISTINCT FROM NEW.version

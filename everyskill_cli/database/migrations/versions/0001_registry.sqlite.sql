@@ -144,8 +144,6 @@ CREATE TABLE version_events (
     CONSTRAINT fk_version_events_actor_id FOREIGN KEY(actor_id) REFERENCES users (id)
 );
 
-CREATE UNIQUE INDEX ix_version_events_birth ON version_events (skill_id, version) WHERE kind IN ('publish', 'draft');
-
 CREATE TABLE version_state (
     skill_version_id TEXT NOT NULL,
     skill_id TEXT NOT NULL,
