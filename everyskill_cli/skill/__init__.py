@@ -1,0 +1,9 @@
+"""A skill as it lies on disk: read it, or refuse it with the file and the rule it breaks.
+
+The rules are in docs/bundles.md. Whoever has a ``LocalSkill`` needs no check of his own.
+"""
+
+from everyskill_cli.skill.files import SkillFile
+from everyskill_cli.skill.reader import LocalSkill, read_skill
+
+__all__ = ["LocalSkill", "SkillFile", "read_skill"]

@@ -1,0 +1,221 @@
+"""A skill as it lies on disk: the one way in."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from everyskill_cli.errors import EveryskillError, InvalidSkill
+from everyskill_cli.model import Finding, JsonObject, is_slug
+from everyskill_cli.skill.card import Card, make_card
+from everyskill_cli.skill.content import ARCHIVE, MARKDOWN, SUFFIXES, Content, read_content
+from everyskill_cli.skill.files import SkillFile, linked, read_file, special, unreadable
+from everyskill_cli.skill.nearby import sibling_files
+from everyskill_cli.skill.paths import as_text, check_name
+from everyskill_cli.skill.secrets import check_secrets
+from everyskill_cli.skill.specification import check_specification
+from everyskill_cli.skill.tree import MAIN_FILE, read_tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalSkill:
+    """A skill that was read whole and breaks no safety rule.
+
+    Attributes:
+        source: the path as it was given.
+        content_type: of the bytes that will be stored: a bundle's or the one file's.
+        files: sorted by path; exactly one where the content type is not a bundle's.
+        metadata: ``frontmatter`` with every scalar a string, and ``declared_version`` if any.
+        omitted: what was left out, folders with a slash at the end.
+        warnings: where the specification is not met; ``strict`` refuses them.
+        allowed_secrets: fingerprints of findings that are in the skill and were allowed.
+        text: of SKILL.md or the one file, without a byte order mark.
+    """
+
+    source: str
+    slug: str
+    name: str
+    description: str
+    content_type: str
+    files: tuple[SkillFile, ...]
+    metadata: JsonObject
+    omitted: tuple[str, ...]
+    warnings: tuple[Finding, ...]
+    allowed_secrets: tuple[str, ...]
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What lies at a path: the files, which of them speaks for all, and what it is called.
+
+    Attributes:
+        title: the name where the main file gives none.
+        folder: the name that the specification compares with; None where it does not.
+    """
+
+    files: tuple[SkillFile, ...]
+    main: SkillFile
+    main_type: str
+    title: str
+    folder: str | None
+    omitted: tuple[str, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+
+
+def read_skill(
+    path: Path,
+    *,
+    slug: str | None = None,
+    strict: bool = False,
+    allowed_secrets: frozenset[str] = frozenset(),
+) -> LocalSkill:
+    """Read a file or a folder as a skill.
+
+    Args:
+        path: a folder with SKILL.md, or a Markdown, text, JSON, YAML or TOML file.
+        slug: as somebody chose it; None to make one from the name.
+        strict: refuse what otherwise only warns.
+        allowed_secrets: fingerprints of findings that may be published.
+
+    Raises:
+        InvalidSkill: a rule of docs/bundles.md is broken.
+        Unavailable: the disk failed.
+        ValueError: ``slug`` is none; callers check it first.
+    """
+    if slug is not None and not is_slug(slug):
+        raise ValueError(f"{slug!r} is not a slug")
+    found = _find(path)
+    content = read_content(found.main, found.main_type)
+    card = make_card(content, path=found.main.path, title=found.title, slug=slug)
+    allowed = check_secrets(found.files, allowed_secrets)
+    warnings = _warnings(found, content)
+    if strict and warnings:
+        raise _strict_refusal(warnings)
+    return LocalSkill(
+        source=as_text(path),
+        slug=card.slug,
+        name=card.name,
+        description=card.description,
+        content_type=found.main_type if len(found.files) == 1 else ARCHIVE,
+        files=_as_stored(found),
+        metadata=_metadata(content, card),
+        omitted=found.omitted,
+        warnings=warnings,
+        allowed_secrets=allowed,
+        text=content.text,
+    )
+
+
+def _find(path: Path) -> _Found:
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        raise _not_there(error, path) from error
+    if stat.S_ISDIR(mode):
+        return _find_folder(path)
+    return _find_file(path, mode)
+
+
+def _not_there(error: OSError | ValueError, path: Path) -> EveryskillError:
+    if _is_link(path):
+        return linked(as_text(path))
+    absent = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+    if isinstance(error, OSError) and error.errno not in absent:
+        return unreadable(error, as_text(path))
+    return InvalidSkill(f"{as_text(path)} does not exist.", "Check the path.", rule="missing-path")
+
+
+def _is_link(path: Path) -> bool:
+    try:
+        return path.is_symlink()
+    except OSError:  # it cannot be asked, and the caller says why
+        return False
+
+
+def _find_folder(path: Path) -> _Found:
+    tree = read_tree(str(path))
+    title = _title(path)
+    main = next(file for file in tree.files if file.path == MAIN_FILE)
+    return _Found(
+        files=tree.files,
+        main=main,
+        main_type=MARKDOWN,
+        title=title,
+        folder=title,
+        omitted=tree.omitted,
+    )
+
+
+def _find_file(path: Path, mode: int) -> _Found:
+    name = as_text(path.name)
+    if _is_link(path):
+        raise linked(as_text(path))
+    if not stat.S_ISREG(mode):
+        raise special(as_text(path))
+    main_type = SUFFIXES.get(path.suffix.lower())
+    if main_type is None:
+        raise InvalidSkill(
+            f"{as_text(path)} is no Markdown, text, JSON, YAML or TOML file.",
+            "Put it into a folder beside a SKILL.md and publish the folder.",
+            rule="unsupported-type",
+            path=name,
+        )
+    check_name(name, name)
+    main = read_file(str(path), name, None)
+    if name != MAIN_FILE:
+        return _Found(
+            files=(main,), main=main, main_type=main_type, title=as_text(path.stem), folder=None
+        )
+    title = _title(path.parent)
+    siblings = sibling_files(path)
+    return _Found(
+        files=(main,),
+        main=main,
+        main_type=main_type,
+        title=title,
+        folder=title,
+        warnings=() if siblings is None else (siblings,),
+    )
+
+
+def _as_stored(found: _Found) -> tuple[SkillFile, ...]:
+    """Give the files as the manifest will name them.
+
+    One file is stored as its bytes, which have no place for an x bit; and a Markdown file is
+    called SKILL.md, because agents find it under no other name.
+    """
+    if len(found.files) > 1:
+        return found.files
+    path = MAIN_FILE if found.main_type == MARKDOWN else found.main.path
+    return (replace(found.main, path=path, executable=False),)
+
+
+def _metadata(content: Content, card: Card) -> JsonObject:
+    metadata: JsonObject = {"frontmatter": content.frontmatter or {}}
+    if card.declared_version is not None:
+        metadata["declared_version"] = card.declared_version
+    return metadata
+
+
+def _warnings(found: _Found, content: Content) -> tuple[Finding, ...]:
+    if found.main_type != MARKDOWN:
+        return found.warnings
+    path = found.main.path
+    return found.warnings + check_specification(content, path=path, folder=found.folder)
+
+
+def _strict_refusal(warnings: tuple[Finding, ...]) -> InvalidSkill:
+    first, *others = warnings
+    hint = "Correct it, or publish without --strict."
+    if others:
+        hint += f" {len(others)} more: " + "; ".join(finding.message for finding in others)
+    return InvalidSkill(first.message, hint, rule=first.rule, path=first.path, line=first.line)
+
+
+def _title(folder: Path) -> str:
+    """Give a folder's name as typed: of ``.`` the real one, of a link the link's."""
+    return as_text(Path(os.path.abspath(folder)).name)  # noqa: PTH100 - resolve follows links
