@@ -1,0 +1,20 @@
+"""``everyskill doctor``."""
+
+from __future__ import annotations
+
+import typer
+
+from everyskill_cli.cli import options, render
+from everyskill_cli.errors import NotReady
+
+
+def doctor(context: typer.Context, as_json: options.AsJson = False) -> int:
+    """Check settings, database, store and user, and say what to type where something is wrong.
+
+    Example: everyskill doctor
+    """
+    from everyskill_cli.registry.doctor import doctor as run
+
+    answer = run(options.settings(context))
+    render.answer(answer, as_json=as_json)
+    return NotReady.code if answer.status == "failed" else 0

@@ -1,0 +1,155 @@
+"""The app, the list of commands, and the only exit: an error becomes its code here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from everyskill_cli.cli import render
+from everyskill_cli.errors import EveryskillError, Unavailable, UsageError
+
+INTERRUPTED = 130
+
+COMMANDS = (  # in the order of the help; each is a function of its name in a module of its name
+    "publish",
+    "show",
+    "rate",
+    "list",
+    "versions",
+    "ratings",
+    "doctor",
+    "config",
+    "upgrade",
+)
+
+
+def make_app(words: Sequence[str]) -> typer.Typer:
+    """Make the app with the commands that the words name, or with all where they name none.
+
+    Declaring a command costs a millisecond of CPU; only help and completion need them all.
+    """
+    app = typer.Typer(
+        name="everyskill",
+        help="A registry of agent skills that is only your bucket and your database.",
+        rich_markup_mode=None,  # help through rich costs 83 ms more
+        pretty_exceptions_enable=False,
+        invoke_without_command=True,
+    )
+    app.callback()(everyskill)
+    for name in [name for name in COMMANDS if name in words] or COMMANDS:
+        module = import_module(f"everyskill_cli.cli.{name}")
+        app.command(name)(getattr(module, name if name != "list" else "list_"))
+    return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version as installed_version  # slow, and rarely asked for
+
+        render.line(f"everyskill {installed_version('everyskill')}")
+        raise typer.Exit
+
+
+def everyskill(
+    context: typer.Context,
+    database_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where the records are (EVERYSKILL_DATABASE_URL)."),
+    ] = None,
+    store_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where the bytes are (EVERYSKILL_STORE_URL).")
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option(metavar="EMAIL", help="Who you are (EVERYSKILL_USER).")
+    ] = None,
+    version: Annotated[  # noqa: ARG001 - its callback has ended the program before
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """A registry of agent skills that is only your bucket and your database."""
+    context.obj = {"database_url": database_url, "store_url": store_url, "user": user}
+    if context.invoked_subcommand is None:
+        render.line(context.get_help())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code; nothing else ends the program.
+
+    Args:
+        argv: the words behind the program's name; this process's where it is None.
+    """
+    _open_closed_streams()
+    words = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in words
+    try:
+        code = make_app(words)(args=words, prog_name="everyskill", standalone_mode=False)
+        sys.stdout.flush()
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _hang_up()
+    except SystemExit as ending:  # Typer's, where completion has answered or stdout's reader left
+        if isinstance(ending.__context__, BrokenPipeError):
+            return _hang_up()
+        return ending.code if isinstance(ending.code, int) else 0
+    except Exception as error:  # noqa: BLE001 - what is none of ours is a bug of ours
+        return _fail(_translated(error), as_json)
+    return code if isinstance(code, int) else 0
+
+
+def _open_closed_streams() -> None:
+    """Send what a closed stream (``>&-``) would get nowhere; else the next file is taken for it."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123 - open to the end
+
+
+def _hang_up() -> int:
+    """End quietly: the reader has seen enough, and what was asked for is done."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes again at exit
+    return 0
+
+
+def _translated(error: Exception) -> EveryskillError:
+    """Say any error in our own words; one without words is a bug, and how to see the rest."""
+    match error:
+        case EveryskillError():
+            return error
+        case typer.TyperException():
+            return UsageError(error.format_message(), f"See: {_command_of(error)} --help")
+        case OSError():
+            return Unavailable(f"The system refused: {error.strerror or error}.")
+    return EveryskillError(
+        f"This is a bug in everyskill: {type(error).__name__}: {error}",
+        "Run it again with EVERYSKILL_DEBUG=1 and report what it prints.",
+    )
+
+
+def _command_of(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return "everyskill" if context is None else str(context.command_path)
+
+
+def _fail(error: EveryskillError, as_json: bool) -> int:
+    try:
+        _trace()
+        render.failure(error, as_json=as_json)
+    except OSError:  # nobody reads stderr; the code says enough
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - open to the end
+    return error.code
+
+
+def _trace() -> None:
+    """Show where it happened, to those who ask for it."""
+    if os.environ.get("EVERYSKILL_DEBUG") == "1":
+        import traceback
+
+        render.note(traceback.format_exc())

@@ -1,0 +1,135 @@
+"""Options and arguments that commands share, each once: flag, help, and what it may be."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from everyskill_cli.model import TAGS_MAX, TEXT_MAX, Access, Opinion, Reference, is_slug
+
+if TYPE_CHECKING:
+    from everyskill_cli.registry import Registry
+    from everyskill_cli.settings import Settings
+
+
+def settings(context: typer.Context) -> Settings:
+    """Load the settings for one command, with the options that stood before it."""
+    from everyskill_cli.settings import load
+
+    return load(context.obj)
+
+
+def registry(context: typer.Context, access: Access = "read") -> AbstractContextManager[Registry]:
+    """Open the registry for one command."""
+    from everyskill_cli.registry import open_registry
+
+    return open_registry(settings(context), access)
+
+
+def reference(text: str) -> Reference:
+    """Read ``SLUG[@VERSION]`` from the command line."""
+    try:
+        return Reference.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def slug(text: str) -> str:
+    """Read a slug, a tag or a category: they share one rule."""
+    if not is_slug(text):
+        raise typer.BadParameter(
+            f"{text!r} is not 1-64 of a-z and 0-9 in groups joined by one hyphen."
+        )
+    return text
+
+
+def label(text: str) -> str:
+    """Read a slug, or nothing: an empty label clears what was there."""
+    return slug(text) if text else ""
+
+
+def prose(text: str) -> str:
+    """Read free text that every database can store."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise typer.BadParameter("The text is not UTF-8.") from error
+    if len(text) > TEXT_MAX:
+        raise typer.BadParameter(f"The text has {len(text)} characters; {TEXT_MAX} are allowed.")
+    return text
+
+
+def existing(path: Path) -> Path:
+    """Read the path of something that is there, if only a link that leads nowhere."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise typer.BadParameter(f"{path} does not exist.") from error
+    except OSError:  # reading it says better what is wrong
+        pass
+    return path
+
+
+def complete_slug(context: typer.Context, incomplete: str) -> list[str]:
+    """Offer slugs to the shell; a registry that cannot be read offers none."""
+    from everyskill_cli.errors import EveryskillError
+    from everyskill_cli.registry.pages import slugs_from
+
+    try:
+        with registry(context) as opened:
+            return slugs_from(opened, incomplete)
+    except EveryskillError:
+        return []
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document (docs/json.md).")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="Rows at most.")]
+After = Annotated[
+    str | None,
+    typer.Option("--after", metavar="PLACE", help="Go on behind this place: 'next' of a page."),
+]
+Skill = Annotated[
+    Any,  # a Reference: typer takes a parsed type as it is declared by its parser
+    typer.Argument(
+        metavar="SLUG[@VERSION]",
+        parser=reference,
+        autocompletion=complete_slug,
+        help="A skill, or a version of it: a number, latest, published or draft.",
+        show_default=False,
+    ),
+]
+
+
+def tags(given: list[str] | None) -> tuple[str, ...] | None:
+    """Read repeated tags as the sorted set that they are; None where none were given."""
+    if not given:
+        return None
+    wanted = tuple(sorted({tag for tag in given if tag}))
+    if len(wanted) > TAGS_MAX:
+        raise typer.BadParameter(f"{len(wanted)} tags were given; {TAGS_MAX} are allowed.")
+    return wanted
+
+
+def opinion(
+    stars: int | None, comment: str | None, hours_saved: int | None, *, remove: bool
+) -> Opinion:
+    """Read a rating: stars, or nothing but --remove."""
+    if remove and (stars, comment, hours_saved) != (None, None, None):
+        raise typer.BadParameter("--remove takes no stars, no comment and no hours.")
+    if not remove and stars is None:
+        raise typer.BadParameter("STARS is missing: give 1 to 5, or --remove.")
+    return Opinion(stars=stars, comment=comment, hours_saved=hours_saved)
+
+
+def part(*, files: bool, content: bool, output: Path | None) -> Literal["files", "content"] | None:
+    """Read which part of a version is wanted instead of the whole screen."""
+    if files and content:
+        raise typer.BadParameter("--files and --content exclude each other.")
+    if output is not None and not content:
+        raise typer.BadParameter("--output needs --content.")
+    if files:
+        return "files"
+    return "content" if content else None
