@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import os
+import re
 import shutil
 import time
 from pathlib import Path
@@ -174,7 +176,9 @@ def test_slow_ignore_patterns_come_to_an_end(tmp_path: Path):
     assert "1 s" in error.message
 
 
-@pytest.mark.parametrize("pattern", ["**/*_*.md", "*foo*", "a/**/b/**", "!*.tmp", "/x/*.e*.js"])
+@pytest.mark.parametrize(
+    "pattern", ["**/*_*.md", "*foo*", "a/**/b/**", "!*.tmp", "/x/*.e*.js", "# * a * b * c *"]
+)
 def test_usual_ignore_patterns_are_taken(tmp_path: Path, pattern: str):
     folder = write(tmp_path / "hostile", {"SKILL.md": SKILL, ".everyskillignore": pattern})
     assert paths(read_skill(folder)) == ["SKILL.md"]
@@ -289,7 +293,7 @@ SPECIFICATION = [
     ("---\nname: [a]\ndescription: {}\n---\n.", ["name-not-text", "description-not-text"]),
     ("---\nname: Skill\ndescription: d\n---\n", ["name-characters", "name-not-folder"]),
     ("---\nname: -a--b\ndescription: d\n---\n", ["name-hyphens", "name-not-folder"]),
-    ("---\nname: skill\ndescription: %s\n---\n" % ("d" * 1025), ["description-too-long"]),
+    ("---\nname: skill\ndescription: %s\n---\n" % ("d" * 1025), ["description-length"]),
     ("---\nname: skill\ndescription: %s\n---\n" % ("d" * 1024), []),
     ("---\nname: skill\ndescription: d\ncompatibility: %s\n---\n" % ("c" * 501),
      ["compatibility-length"]),
@@ -331,7 +335,7 @@ def test_long_names_warn_and_need_a_slug(tmp_path: Path):
     folder = write(tmp_path / "skill", {"SKILL.md": f"---\nname: {'a' * 65}\n---\nText"})
     assert refusal(folder).rule == "slug-too-long"
     rules = [warning.rule for warning in read_skill(folder, slug="short").warnings]
-    assert rules == ["name-too-long", "name-not-folder", "missing-description"]
+    assert rules == ["name-length", "name-not-folder", "missing-description"]
 
 
 def test_hints_name_the_skill_that_was_meant(tmp_path: Path):
@@ -424,3 +428,20 @@ def test_32_names_and_512_bytes_are_taken(tmp_path: Path):
     long = f"{'n' * 250}/{'m' * 250}/{'x' * 10}"
     folder = write(tmp_path / "hostile", {"SKILL.md": SKILL, deep: "x", long: "x"})
     assert set(paths(read_skill(folder))) == {"SKILL.md", deep, long}
+
+
+def test_every_rule_is_documented_and_every_documented_rule_exists():
+    root = Path(__file__).parents[1]
+    sources = [*(root / "everyskill_cli" / "skill").glob("*.py"), root / "everyskill_cli/bundle.py"]
+    texts = {
+        node.value
+        for source in sources
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    rows = re.findall(r"^\| (`.+?) \|", (root / "docs/bundles.md").read_text("utf-8"), re.MULTILINE)
+    documented = {name for row in rows for name in re.findall(r"`([a-z0-9]+(?:-[a-z0-9]+)*)`", row)}
+    no_rules = {"utf-8", "utf-8-sig", "allowed-tools", "local-path", "github-"}
+    used = {text for text in texts if re.fullmatch(r"[a-z]+[0-9]*(?:-[a-z0-9]+)+", text)}
+    assert used - no_rules - documented == set()
+    assert documented - texts == set()

@@ -41,7 +41,8 @@ class IgnoreRules:
         if len(lines) > LINES_MAX:
             raise _invalid(f"has more than {LINES_MAX:,} lines")
         for number, line in enumerate(lines, 1):
-            _check_wildcards(line, number)
+            if not line.startswith("#"):
+                _check_wildcards(line, number)
         self._match = _compile(lines)
         self._seconds = 0.0
 

@@ -77,7 +77,7 @@ def _check_characters(name: str, path: str) -> None:
     if _CONTROL.search(name):
         raise _broken("control-character", path, "has a control character in its name")
     if _HIDDEN.search(name):
-        raise _broken("hidden-unicode", path, "has an invisible character in its name")
+        raise _broken("invisible-character", path, "has an invisible character in its name")
     if not name.isascii() and not _is_nfc(name):
         raise _broken(
             "name-not-nfc", path, "has a name that is not in Unicode's composed form (NFC)"

@@ -59,7 +59,7 @@ def _name(name: Any, folder: str | None) -> Iterator[tuple[str, str, str]]:
         yield "missing-name", "name", "the name is empty."
     else:
         if len(name) > NAME_MAX:
-            yield "name-too-long", "name", f"the name has {len(name)} characters, over {NAME_MAX}."
+            yield "name-length", "name", f"the name has {len(name)} characters, over {NAME_MAX}."
         if not _NAME.fullmatch(name):
             yield "name-characters", "name", "the name has other characters than a-z, 0-9 and -."
         if name.startswith("-") or name.endswith("-") or "--" in name:
@@ -77,7 +77,7 @@ def _description(text: Any) -> Iterator[tuple[str, str, str]]:
         yield "missing-description", "description", "the description is empty."
     elif len(text) > DESCRIPTION_MAX:
         what = f"the description has {len(text):,} characters, over {DESCRIPTION_MAX:,}."
-        yield "description-too-long", "description", what
+        yield "description-length", "description", what
 
 
 def _other(fields: JsonObject) -> Iterator[tuple[str, str, str]]:

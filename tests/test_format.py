@@ -1,10 +1,12 @@
-"""The hashed statements, byte for byte: golden vectors that docs/format.md prints too."""
+"""The frozen format, byte for byte: the golden vectors are read from docs/format.md."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from everyskill_cli.bundle import pack
 from everyskill_cli.chain import (
     GENESIS,
     canonical_json,
@@ -21,6 +24,7 @@ from everyskill_cli.chain import (
     timestamp,
 )
 from everyskill_cli.model import FileEntry
+from everyskill_cli.skill import read_skill
 
 FORMAT = Path(__file__).parent.parent / "docs" / "format.md"
 DETAILS = {
@@ -60,9 +64,8 @@ def golden(title: str) -> str:
 def test_the_details_statement_is_as_documented():
     statement = golden("Golden vector: details")
     written, digest = statement.splitlines()
-    assert canonical_json(
-        DETAILS | {"files": [{"path": f.path, "size": f.size, "sha256": f.sha256, "executable": f.executable} for f in DETAILS["files"]]}
-    ).decode() == written
+    files = [asdict(entry) for entry in DETAILS["files"]]
+    assert canonical_json(DETAILS | {"files": files}).decode() == written
     assert details_hash(**DETAILS) == digest == hashlib.sha256(written.encode()).hexdigest()
 
 
@@ -90,6 +93,24 @@ def test_a_later_event_is_as_documented():
     assert entry_hash(statement) == golden("Golden vector: later entry hash").strip()
 
 
+def test_the_bundle_is_as_documented(tmp_path):
+    data = base64.b64decode(golden("Golden vector: bundle"))
+    files = {
+        "SKILL.md": "---\nname: golden\ndescription: A golden skill.\n---\n# Golden\n",
+        "data/empty.txt": "",
+        "scripts/run.sh": "#!/bin/sh\necho golden\n",
+        "über.md": "Über\n",
+    }
+    for path, content in files.items():
+        place = tmp_path / path
+        place.parent.mkdir(exist_ok=True)
+        place.write_text(content, encoding="utf-8")
+    (tmp_path / "scripts/run.sh").chmod(0o755)
+    packed = pack(read_skill(tmp_path, slug="golden"))
+    assert packed.data == data
+    assert f"{len(data)} bytes, SHA-256 `{packed.content_hash}`" in FORMAT.read_text()
+
+
 def test_times_are_cut_and_never_rounded():
     assert timestamp(datetime(2026, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)) == (
         "2026-12-31T23:59:59.999Z"
@@ -109,9 +130,13 @@ json_values = st.recursive(
     | st.booleans()
     | st.integers(-(2**63) + 1, 2**63 - 1)
     | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(
-        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), inner, max_size=4
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=20,
 )
