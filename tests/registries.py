@@ -10,7 +10,8 @@ from everyskill_cli.model import Access
 from everyskill_cli.registry import Registry
 from everyskill_cli.settings import load
 
-TEXT = "---\nname: {name}\ndescription: What {name} does. Use it in tests.\n---\n\n# {name}\n\n{body}\n"
+HEAD = "---\nname: {name}\ndescription: What {name} does. Use it in tests.\n---\n\n"
+TEXT = HEAD + "# {name}\n\n{body}\n"
 
 
 def make_registry(

@@ -8,7 +8,7 @@ import uuid
 from everyskill_cli.chain import details_hash
 from everyskill_cli.database.engine import Transaction
 from everyskill_cli.database.queries import ratings, records, skills, users, versions
-from everyskill_cli.model import EventKind, NewSkill, Rating, SkillVersion, VersionEvent
+from everyskill_cli.model import EventKind, NewSkill, Rating, SkillVersion
 from everyskill_cli.registry import events
 
 

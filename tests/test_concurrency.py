@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from everyskill_cli.database import open_database
 from everyskill_cli.database.engine import Database
-from everyskill_cli.database.queries import skills, versions
+from everyskill_cli.database.queries import skills
 from everyskill_cli.database.schema import upgrade
 from tests.audit import audit_records
 from tests.rows import add_version
@@ -55,7 +54,7 @@ def start(script, *words):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=os.path.dirname(os.path.dirname(__file__)),
+        cwd=Path(__file__).parent.parent,
     )
 
 

@@ -47,7 +47,7 @@ def test_importing_every_module_does_nothing(tmp_path):
     script = (
         "import importlib, pkgutil, sys, everyskill_cli\n"
         "def refuse(event, args):\n"
-        "    if event.startswith(('socket.connect', 'subprocess', 'os.mkdir', 'sqlite3.connect')):\n"
+        "    if event.startswith(('socket.', 'subprocess', 'os.mkdir', 'sqlite3.')):\n"
         "        raise SystemExit(event)\n"
         "sys.addaudithook(refuse)\n"
         "for module in pkgutil.walk_packages(everyskill_cli.__path__, 'everyskill_cli.'):\n"

@@ -80,7 +80,12 @@ def test_taking_a_rating_back(registry, say):
     say(1, user="eve@example.org")
     say(4, hours_saved=7)
     status, result = say(None)
-    assert (status, result.rating, result.average_rating, result.ratings) == ("removed", None, 100, 1)
+    assert (status, result.rating, result.average_rating, result.ratings) == (
+        "removed",
+        None,
+        100,
+        1,
+    )
     assert show(registry, Reference("demo")).skill.hours_saved == 0
     with pytest.raises(NotFound, match="has not rated"):
         say(None)

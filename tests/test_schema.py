@@ -47,9 +47,9 @@ def test_every_table_has_a_record_with_its_columns():
         "condemned": records.Condemned,
         "tombstones": records.Tombstone,
     }
-    assert {
-        name: [c.name for c in table.columns] for name, table in metadata.tables.items()
-    } == {name: list(kind.__dataclass_fields__) for name, kind in kinds.items()}
+    assert {name: [c.name for c in table.columns] for name, table in metadata.tables.items()} == {
+        name: list(kind.__dataclass_fields__) for name, kind in kinds.items()
+    }
 
 
 def description(database: Database) -> dict[str, object]:
@@ -220,9 +220,9 @@ def test_an_empty_postgresql_wants_an_upgrade(postgres_url):
 
 def test_reading_an_absent_registry_makes_nothing(tmp_path):
     for access in ("read", "write"):
-        with open_database(f"sqlite:///{tmp_path}/no/where.db", access) as database:
-            with database.reading() as tx:
-                assert tx.scalar(text("SELECT count(*) FROM skills")) == 0
+        url = f"sqlite:///{tmp_path}/no/where.db"
+        with open_database(url, access) as database, database.reading() as tx:
+            assert tx.scalar(text("SELECT count(*) FROM skills")) == 0
     assert list(tmp_path.iterdir()) == []
 
 
@@ -230,9 +230,9 @@ def test_a_file_that_was_never_finished_is_a_new_registry(tmp_path):
     (tmp_path / "r.db").touch()
     with open_database(f"sqlite:///{tmp_path}/r.db") as database, database.reading() as tx:
         assert tx.scalar(text("SELECT count(*) FROM skills")) == 0
-    with open_database(f"sqlite:///{tmp_path}/r.db", "create") as database:
-        with database.writing() as tx:
-            assert add_version(tx).version == 1
+    url = f"sqlite:///{tmp_path}/r.db"
+    with open_database(url, "create") as database, database.writing() as tx:
+        assert add_version(tx).version == 1
 
 
 def test_many_first_users_make_one_registry(database_url):
@@ -243,7 +243,7 @@ def test_many_first_users_make_one_registry(database_url):
         try:
             with Database(database_url) as database:
                 changes.append(upgrade(database))
-        except Exception as error:  # the assertion below shows it
+        except Exception as error:  # noqa: BLE001 - the assertion below shows it
             errors.append(error)
 
     threads = [threading.Thread(target=run) for _ in range(6)]
