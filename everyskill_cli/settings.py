@@ -34,6 +34,7 @@ VARIABLES: Final = {
 }
 SECRETS: Final = ("s3_access_key_id", "s3_secret_access_key")
 DEFAULT: Final = "default"
+_LINE: Final = 'Write each setting as a line such as: user = "you@example.org"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +194,16 @@ def _from_file(path: Path) -> dict[str, tuple[str, str]]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise NotReady(f"The settings file {path} cannot be read.") from error
+        raise NotReady(
+            f"The settings file {path} cannot be read.", "Make it a readable UTF-8 text."
+        ) from error
     import tomllib  # few have such a file
 
     try:
         values = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise NotReady(f"The settings file {path} is not TOML: {error}.") from error
+        why = str(error).splitlines()[0].rstrip(".")
+        raise NotReady(f"The settings file {path} is not TOML: {why}.", _LINE) from error
     return {name: (_checked(path, name, value), str(path)) for name, value in values.items()}
 
 
@@ -215,7 +219,7 @@ def _checked(path: Path, name: str, value: Any) -> str:
             "Settings are: " + ", ".join(n for n in VARIABLES if n not in SECRETS),
         )
     if not isinstance(value, str) or not value:
-        raise NotReady(f"{name} in {path} must be a text.")
+        raise NotReady(f"{name} in {path} must be a text.", _LINE)
     if path.name == PROJECT_FILE and hide_password(value) != value:
         raise NotReady(
             f"{name} in {path} holds a password; that file is meant to be committed.",

@@ -20,7 +20,8 @@ STAR = [f"stars_{n}" for n in range(1, 6)]
 
 def audit_records(database: Database) -> None:
     """Assert I2, I4, I5 and I8 for every skill: numbers, hashes and chain, pointers, counters."""
-    tables = {name: _rows(database, name) for name in metadata.tables}
+    with database.reading() as tx:
+        tables = {name: _rows(tx, name) for name in metadata.tables}
     registry = tables["registry"][0]["id"]
     for skill in tables["skills"]:
         mine = {
@@ -46,15 +47,16 @@ def audit_records(database: Database) -> None:
 
 def audit_objects(database: Database, get) -> None:
     """Assert I1: every version's object is there and hashes to what the row says."""
-    for version in _rows(database, "skill_versions"):
+    with database.reading() as tx:
+        versions = _rows(tx, "skill_versions")
+    for version in versions:
         data = get(version["content_url"])
         assert hashlib.sha256(data).hexdigest() == version["content_hash"]
         assert len(data) == version["size_bytes"]
 
 
-def _rows(database, name):
-    with database.reading() as tx:
-        return [dict(row._mapping) for row in tx.execute(select(metadata.tables[name]))]
+def _rows(tx, name):
+    return [dict(row._mapping) for row in tx.execute(select(metadata.tables[name]))]
 
 
 def _details(version) -> str:

@@ -87,9 +87,11 @@ for stop in range(10_000):
     if child == 0:
         run(stop)
         os._exit(0)
-    if os.waitpid(child, 0)[1] == 0:
+    ended = os.waitpid(child, 0)[1]
+    if ended != 9:
         break
 print(stop)
+sys.exit(ended != 0)
 """
 
 

@@ -149,6 +149,12 @@ def test_a_spoiled_object_is_noticed_and_put_right_by_the_next_put(
         assert store.get(key_of(DATA)) == DATA
 
 
+def test_a_read_stops_at_its_limit(place: Place, store: Store) -> None:
+    place.plant(key_of(DATA), DATA)
+    for limit in (1, 4, len(DATA), len(DATA) + 1):
+        assert store._get(key_of(DATA), limit) == DATA[:limit]
+
+
 def test_an_object_that_grew_beyond_the_limit_is_an_integrity_failure(
     place: Place, store: Store
 ) -> None:

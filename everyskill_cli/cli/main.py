@@ -29,7 +29,7 @@ COMMANDS = (  # in the order of the help; each is a function of its name in a mo
 
 
 def make_app(words: Sequence[str]) -> typer.Typer:
-    """Make the app with the commands that the words name, or with all where they name none.
+    """Make the app with the command that the first word names, or with all where it names none.
 
     Declaring a command costs a millisecond of CPU; only help and completion need them all.
     """
@@ -41,7 +41,7 @@ def make_app(words: Sequence[str]) -> typer.Typer:
         invoke_without_command=True,
     )
     app.callback()(everyskill)
-    for name in [name for name in COMMANDS if name in words] or COMMANDS:
+    for name in [name for name in COMMANDS if name in words[:1]] or COMMANDS:
         module = import_module(f"everyskill_cli.cli.{name}")
         app.command(name)(getattr(module, name if name != "list" else "list_"))
     return app
@@ -124,9 +124,15 @@ def _translated(error: Exception) -> EveryskillError:
         case EveryskillError():
             return error
         case typer.TyperException():
-            return UsageError(error.format_message(), f"See: {_command_of(error)} --help")
+            said = error.format_message()
+            said = said if said.endswith((".", ")", "?")) else said + "."
+            return UsageError(said, f"See: {_command_of(error)} --help")
         case OSError():
-            return Unavailable(f"The system refused: {error.strerror or error}.")
+            what = f" {error.filename}" if error.filename else ""
+            return Unavailable(
+                f"The system refused{what}: {error.strerror or error}.",
+                "Look at that file, or at where the output goes, then run the command again.",
+            )
     return EveryskillError(
         f"This is a bug in everyskill: {type(error).__name__}: {error}",
         "Run it again with EVERYSKILL_DEBUG=1 and report what it prints.",

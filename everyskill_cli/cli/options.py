@@ -89,7 +89,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document (d
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="Rows at most.")]
 After = Annotated[
     str | None,
-    typer.Option("--after", metavar="PLACE", help="Go on behind this place: 'next' of a page."),
+    typer.Option(
+        "--after",
+        parser=prose,
+        metavar="PLACE",
+        help="Go on behind this place: 'next' of a page.",
+    ),
 ]
 Skill = Annotated[
     Any,  # a Reference: typer takes a parsed type as it is declared by its parser

@@ -54,6 +54,11 @@ class Database:
         return self.path is None or (self.path.exists() and self.path.stat().st_size > 0)
 
     @property
+    def is_read_only(self) -> bool:
+        """Whether there is a SQLite file that this process may not write."""
+        return self.path is not None and _is_read_only(self.path)
+
+    @property
     def engine(self) -> Engine:
         """The engine, made on first use."""
         if self._engine is None:
@@ -100,7 +105,8 @@ class Database:
             except DBAPIError as error:
                 if error.connection_invalidated:
                     raise CommitUnknown(
-                        f"The answer of {self.where} to COMMIT was lost."
+                        f"The answer of {self.where} to COMMIT was lost.",
+                        "Run the same command again: it has one effect, however often it is run.",
                     ) from error
                 raise translate(error, self.where) from error
 
@@ -168,20 +174,16 @@ def _sqlite(database: Database) -> Engine:
             "Use a newer Python, or PostgreSQL.",
         )
     timeout = float(str(database.url.query.get("timeout", BUSY_SECONDS)))
-    target = _sqlite_target(Path(str(database.path)))
-
-    def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            target, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False
+    path = Path(str(database.path))
+    if path.is_dir():
+        raise NotReady(
+            f"The database {database.where} is a folder.", "Name a file in it: …/registry.db"
         )
-        for pragma in ("foreign_keys = ON", "recursive_triggers = ON", "trusted_schema = OFF"):
-            connection.execute(f"PRAGMA {pragma}")
-        if "mode=ro" not in target:
-            _wal(connection, timeout)
-            connection.execute("PRAGMA synchronous = FULL")
-        return connection
+    target = _sqlite_target(path)
 
-    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    engine = create_engine(
+        "sqlite://", creator=lambda: _connect(target, timeout), poolclass=NullPool
+    )
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -198,10 +200,30 @@ def _sqlite_target(path: Path) -> str:
     beside it, the file cannot change under us, and ``immutable`` reads it as it is.
     """
     uri = "file:" + quote(str(path.absolute()))
-    if not path.exists() or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+    if not _is_read_only(path):
         return uri
     log = path.with_name(path.name + "-wal")
     return f"{uri}?mode=ro" if log.exists() else f"{uri}?mode=ro&immutable=1"
+
+
+def _is_read_only(path: Path) -> bool:
+    return path.exists() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+
+
+def _connect(target: str, timeout: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        target, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False
+    )
+    try:
+        for pragma in ("foreign_keys = ON", "recursive_triggers = ON", "trusted_schema = OFF"):
+            connection.execute(f"PRAGMA {pragma}")
+        if "mode=ro" not in target:
+            _wal(connection, timeout)
+            connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _wal(connection: sqlite3.Connection, timeout: float) -> None:
@@ -209,13 +231,22 @@ def _wal(connection: sqlite3.Connection, timeout: float) -> None:
     deadline = time.monotonic() + timeout
     while True:
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
+            if _is_ours(connection):
+                connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+            if not busy or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
         else:
             return
+
+
+def _is_ours(connection: sqlite3.Connection) -> bool:
+    """Tell whether a file is a registry, or has nothing in it; another program's is not touched."""
+    statement = "SELECT count(*), max(name = 'everyskill_revision') FROM sqlite_master"
+    tables, registry = connection.execute(statement).fetchone()
+    return bool(tables == 0 or registry)
 
 
 def _postgresql(url: URL) -> Engine:

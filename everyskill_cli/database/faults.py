@@ -37,7 +37,9 @@ def translated(where: str) -> Iterator[None]:
     except DBAPIError as error:
         raise translate(error, where) from error
     except SQLAlchemyError as error:
-        raise NotReady(f"The database {where} cannot be used: {first_line(error)}.") from error
+        raise NotReady(
+            f"The database {where} cannot be used: {first_line(error)}.", _HINTS[NotReady]
+        ) from error
 
 
 def translate(error: DBAPIError, where: str) -> EveryskillError:
@@ -49,6 +51,14 @@ def translate(error: DBAPIError, where: str) -> EveryskillError:
     return _postgresql(error, where)
 
 
+def read_only(where: str) -> Forbidden:
+    """Say that a file may be read and not written."""
+    return Forbidden(
+        f"The database {where} is read-only for you.",
+        "Ask for write permission on the file and its folder.",
+    )
+
+
 def first_line(error: BaseException) -> str:
     """The first line of a driver's message; the rest repeats the statement."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
@@ -58,7 +68,10 @@ def _refused(message: str) -> EveryskillError:
     line = message.strip().splitlines()[0]
     if "the object is condemned" in line:
         return ObjectCondemned("The object is being deleted by garbage collection.")
-    return Conflict(f"The database refused the change: {line.removeprefix('everyskill: ')}.")
+    return Conflict(
+        f"The database refused the change: {line.removeprefix('everyskill: ')}.",
+        "Look at it as it is now (everyskill versions SLUG), then try again.",
+    )
 
 
 def _sqlite(error: sqlite3.Error, where: str) -> EveryskillError:
@@ -72,10 +85,7 @@ def _sqlite(error: sqlite3.Error, where: str) -> EveryskillError:
                 "Try again; if it stays locked, look for a program that keeps it open.",
             )
         case "READONLY" | "PERM" | "AUTH":
-            return Forbidden(
-                f"The database {where} is read-only for you.",
-                "Ask for write permission on the file and its folder.",
-            )
+            return read_only(where)
         case "FULL":
             return Unavailable(
                 f"There is no room left on the disk of {where}.",
@@ -91,8 +101,13 @@ def _sqlite(error: sqlite3.Error, where: str) -> EveryskillError:
                 f"The database {where} cannot be opened.",
                 "Check that the folder exists and that you may read and write it.",
             )
+        case "IOERR":  # of a full disk too, where SQLite finds no room beside the file
+            return Unavailable(
+                f"The disk of the database {where} failed: {said}.",
+                "Free some space or check that disk, then run the command again.",
+            )
         case _:
-            return Unavailable(f"The database {where} failed: {said}.")
+            return Unavailable(f"The database {where} failed: {said}.", _HINTS[Unavailable])
 
 
 _BY_STATE = {
@@ -129,6 +144,8 @@ def _without_state(said: str) -> type[EveryskillError]:
         "pg_hba",
         "SSL",
         "invalid connection option",
-        "invalid value for",
+        "invalid sslmode value",
+        "invalid integer value",
+        "invalid port number",
     )
     return NotReady if any(words in said for words in settings) else Unavailable

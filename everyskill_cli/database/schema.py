@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import StaticPool
 
 from everyskill_cli.database.engine import Database
-from everyskill_cli.database.faults import translated
+from everyskill_cli.database.faults import read_only, translated
 from everyskill_cli.errors import NotReady
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ LOCK_KEY: Final = 0x6576_7279_736B  # 'everysk': PostgreSQL's advisory lock of a
 
 def require_current(database: Database, access: Access) -> None:
     """Make sure that the schema is the one this program understands, as ``open_database`` says."""
+    if access != "read" and database.is_read_only:
+        raise read_only(database.where)
     if not database.exists:
         _start(database, access)
         return

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from everyskill_cli.chain import timestamp
@@ -40,9 +41,7 @@ def list_versions(
         NotFound: no such skill.
         UsageError: ``after`` is not a version's number.
     """
-    if after is not None and not after.isdecimal():
-        raise _not_a_place(after)
-    below = None if after is None else int(after)
+    below = None if after is None else _read(after, _whole_number, after)
     with registry.database.reading() as tx:
         found = find_skill(tx, reference.slug)
         items = versions.summaries(tx, found.skill.id, found.pointers, limit=limit + 1, below=below)
@@ -90,32 +89,42 @@ def _token(key: Any, name: str) -> str:
 
 def _place(token: str, read_key: Callable[[str], Any]) -> tuple[Any, str]:
     key, slash, name = token.partition("/")
+    return _read(key if slash else "", read_key, token), name
+
+
+def _read(key: str, read_key: Callable[[str], Any], token: str) -> Any:
     try:
-        if slash:
-            return read_key(key), name
-    except ValueError:
-        pass
-    raise _not_a_place(token)
+        return read_key(key)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(
+            f"--after {token} is not the place of a page in this order.",
+            "Give what the page before said as its 'next', with the same --sort.",
+        ) from error
 
 
 def _moment(key: str) -> datetime:
     moment = datetime.fromisoformat(key)
     if moment.tzinfo is None:
         raise ValueError(key)
-    return moment
+    return moment.astimezone(UTC)
 
 
-def _not_a_place(token: str) -> UsageError:
-    return UsageError(
-        f"--after {token} is not the place of a page in this order.",
-        "Give what the page before said as its 'next', with the same --sort.",
-    )
+def _whole_number(key: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", key):  # every database takes as many
+        raise ValueError(key)
+    return int(key)
+
+
+def _text(key: str) -> str:
+    if not key:
+        raise ValueError(key)
+    return key
 
 
 KEYS: Final[dict[Sort, Callable[[str], Any]]] = {
     "updated": _moment,
     "created": _moment,
-    "name": str,
-    "rating": int,
-    "uses": int,
+    "name": _text,
+    "rating": _whole_number,
+    "uses": _whole_number,
 }

@@ -70,7 +70,10 @@ def _put(tx: Transaction, before: Rating | None, wanted: Rating) -> tuple[RateSt
 
 def _refuse_purged(tx: Transaction, found: Found, version: SkillVersion) -> None:
     if versions.summary(tx, version, found.pointers).purged_at is not None:
-        raise Conflict(f"{found.skill.slug}@{version.version} was purged and is not rated.")
+        raise Conflict(
+            f"{found.skill.slug}@{version.version} was purged and is not rated.",
+            f"Rate another: everyskill versions {found.skill.slug}",
+        )
 
 
 def _wanted(

@@ -57,7 +57,10 @@ def _write_checks(store: Store, key: str) -> Iterator[Check]:
     first, second = b"everyskill probe 1\n", b"everyskill probe 2\n"
     store._put(key, first, "text/plain", overwrite=False)
     if store._get(key, len(first) + 1) != first:
-        raise IntegrityFailure("The store gave back other bytes than it was given.")
+        raise IntegrityFailure(
+            "The store gave back other bytes than it was given.",
+            "Use another store (EVERYSKILL_STORE_URL) until this one is repaired.",
+        )
     yield check_of("store-write", "ok", "writable, and reads back what was written")
     store._put(key, second, "text/plain", overwrite=False)
     if store._get(key, len(first) + 1) == first:

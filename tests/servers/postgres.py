@@ -41,10 +41,16 @@ class PostgresServer:
         """The address of a database on this server."""
         return urlunsplit(urlsplit(self._url)._replace(path=f"/{database}"))
 
-    def create_database(self) -> str:
-        """Create an empty database with a name that nobody uses, and give its address."""
+    def create_database(self, template: str | None = None) -> str:
+        """Create a database with a name that nobody uses, and give its address.
+
+        Args:
+            template: the address of one to copy, to which nobody is connected; else it is empty.
+        """
         name = f"everyskill_test_{uuid.uuid4().hex}"
-        self._execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        original = urlsplit(template).path.removeprefix("/") if template else "template1"
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        self._execute(statement.format(sql.Identifier(name), sql.Identifier(original)))
         self._databases.add(name)
         return self.url(name)
 

@@ -8,7 +8,6 @@ before there is something to print.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TextIO, TypeAlias
 
 from everyskill_cli.cli.render import streams
@@ -16,6 +15,8 @@ from everyskill_cli.cli.render.safety import visible
 from everyskill_cli.errors import EveryskillError, Unavailable, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from everyskill_cli.cli.render.blocks import Block
     from everyskill_cli.model import (
         ConfigAnswer,

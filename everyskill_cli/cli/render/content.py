@@ -1,7 +1,9 @@
 """The published text of a version on a terminal: rendered so that nothing in it is hidden.
 
 Markdown's own ways to hide text are switched off: HTML (and with it comments), character
-references, link definitions and images stand there as written, and a link shows its address.
+references, link definitions and images stand there as written, and a link shows its address. Where
+a letter would still be lost (nesting that is too deep, a link's title, cells without a column),
+the text is shown as it was written.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from everyskill_cli.cli.render.screen import console_for
 from everyskill_cli.model import CONTENT_MAX, ShowAnswer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from markdown_it.token import Token
 
 _THEME: Final = "ansi_dark"  # the terminal's own colours
@@ -29,6 +33,8 @@ _LANGUAGES: Final = {
     "application/yaml": "yaml",
     "application/toml": "toml",
 }
+_LANGUAGE: Final = re.compile(r"[\w.+#-]{0,20}")
+_COLUMNS_MAX: Final = 12  # a wider table has no room for its letters
 _MARKDOWN: Final = ("text/markdown", "application/zip")  # a bundle's text is its SKILL.md
 
 
@@ -63,19 +69,24 @@ def _draw_markdown(console: Console, text: str) -> None:
     if head is not None:
         console.print(Padding(Text(head.group().strip(), "dim"), (0, 0, 1, 0)))
         text = text[head.end() :]
-    console.print(_markdown(text))
+    tokens = _parsed(text)
+    if _letters("".join(_said(tokens))) != _letters(text):
+        console.print(_code(text, "markdown"))
+        return
+    rendered = Markdown("", code_theme=_THEME, hyperlinks=False)
+    rendered.parsed = tokens
+    console.print(rendered)
 
 
-def _markdown(text: str) -> RenderableType:
+def _parsed(text: str) -> list[Token]:
     from markdown_it import MarkdownIt
 
     parser = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
     parser.disable(["entity", "reference", "image", "html_block", "html_inline"])
-    rendered = Markdown("", code_theme=_THEME, hyperlinks=False)
-    rendered.parsed = parser.parse(text)
-    for token in rendered.parsed:
+    tokens = parser.parse(text)
+    for token in tokens:
         _make_visible(token)
-    return rendered
+    return tokens
 
 
 def _make_visible(token: Token) -> None:
@@ -88,3 +99,29 @@ def _make_visible(token: Token) -> None:
     }
     for child in token.children or ():
         _make_visible(child)
+
+
+def _said(tokens: list[Token]) -> Iterator[str]:
+    """Give, in order, what rich prints of a document, and the languages of its code blocks."""
+    address = ""
+    columns = 0
+    for token in tokens:
+        columns = 0 if token.type == "tr_open" else columns + (token.type == "th_open")
+        if columns > _COLUMNS_MAX:
+            return
+        match token.type:
+            case "inline":
+                yield from _said(token.children or [])
+            case "fence":
+                yield token.info if _LANGUAGE.fullmatch(token.info.strip()) else ""
+                yield token.content
+            case "link_open":
+                address = "" if token.info == "auto" else str(token.attrs.get("href", ""))
+            case "link_close":
+                yield address
+            case _:
+                yield token.content
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalpha, text))

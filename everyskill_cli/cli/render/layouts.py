@@ -2,44 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-from typing import Any, Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
-from everyskill_cli.cli.render import lists, showing, verbs
-from everyskill_cli.cli.render.blocks import Block
-from everyskill_cli.cli.render.words import quoted
-from everyskill_cli.model import (
-    ConfigAnswer,
-    DoctorAnswer,
-    PublishAnswer,
-    RateAnswer,
-    RatingPage,
-    ShowAnswer,
-    SkillPage,
-    UpgradeAnswer,
-    VersionPage,
-)
+from everyskill_cli.cli.render.words import quoted, rate_line
 
-_LAYOUTS: Final[dict[type, Callable[[Any, datetime], list[Block]]]] = {
-    PublishAnswer: verbs.published,
-    RateAnswer: verbs.rated,
-    ShowAnswer: showing.shown,
-    SkillPage: lists.skills,
-    VersionPage: lists.versions,
-    RatingPage: lists.ratings,
-    DoctorAnswer: lists.checks,
-    ConfigAnswer: lists.config,
-    UpgradeAnswer: verbs.upgraded,
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from everyskill_cli.cli.render.blocks import Block
+
+# By name: neither the classes nor the layouts of other answers need be loaded to print this one.
+_LAYOUTS: Final = {
+    "PublishAnswer": ("verbs", "published"),
+    "RateAnswer": ("verbs", "rated"),
+    "UpgradeAnswer": ("verbs", "upgraded"),
+    "ShowAnswer": ("showing", "shown"),
+    "SkillPage": ("lists", "skills"),
+    "VersionPage": ("lists", "versions"),
+    "RatingPage": ("lists", "ratings"),
+    "DoctorAnswer": ("lists", "checks"),
+    "ConfigAnswer": ("lists", "config"),
 }
 _EMPTY: Final = {
-    SkillPage: ("No skills here.", "Publish one: everyskill publish PATH"),
-    VersionPage: ("No versions here.", ""),
-    RatingPage: ("No ratings here.", f"Give one: everyskill rate SLUG 5 {verbs.COMMENT}"),
+    "SkillPage": ("No skills here.", "Publish one: everyskill publish PATH"),
+    "VersionPage": ("No versions here.", ""),
+    "RatingPage": ("No ratings here.", f"Give one: {rate_line('SLUG')}"),
 }
 
 
-def blocks_of(value: object, now: datetime, part: str | None = None) -> list[Block]:
+def blocks_of(value: Any, now: datetime, part: str | None = None) -> list[Block]:
     """Lay an answer out.
 
     Args:
@@ -48,19 +41,21 @@ def blocks_of(value: object, now: datetime, part: str | None = None) -> list[Blo
         part: ``files`` for the manifest of a ShowAnswer alone.
 
     """
-    if part == "files" and isinstance(value, ShowAnswer):
-        return lists.files(value, now)
-    return _LAYOUTS[type(value)](value, now)
+    room, name = ("lists", "files") if part == "files" else _LAYOUTS[type(value).__name__]
+    layout: Callable[[Any, datetime], list[Block]]
+    layout = getattr(import_module(f"everyskill_cli.cli.render.{room}"), name)
+    return layout(value, now)
 
 
-def notes_of(value: object) -> list[tuple[str, str]]:
+def notes_of(value: Any) -> list[tuple[str, str]]:
     """Give what goes to stderr beside an answer, each as a label and a sentence."""
-    notes = [("warning", finding.message) for finding in getattr(value, "warnings", ())]
-    if not isinstance(value, SkillPage | VersionPage | RatingPage):
-        return notes
+    kind = type(value).__name__
+    if kind not in _EMPTY:
+        return [("warning", finding.message) for finding in getattr(value, "warnings", ())]
+    notes = []
     if value.next is not None:
         notes.append(("more", f"the same command with --after={quoted(value.next)}"))
     if not value.items:
-        message, hint = _EMPTY[type(value)]
+        message, hint = _EMPTY[kind]
         notes += [("", message), ("hint", hint)]
     return notes

@@ -6,8 +6,7 @@ In a pipe each is tab-separated columns without a header; new columns come at th
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from everyskill_cli.chain import timestamp
 from everyskill_cli.cli.render.blocks import Block, Column, Quotes, Table
@@ -28,20 +27,24 @@ from everyskill_cli.cli.render.words import (
     stars,
     status,
 )
-from everyskill_cli.model import (
-    Check,
-    ConfigAnswer,
-    DoctorAnswer,
-    FileEntry,
-    RatingEntry,
-    RatingPage,
-    Setting,
-    ShowAnswer,
-    SkillPage,
-    SkillSummary,
-    VersionPage,
-    VersionSummary,
-)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from everyskill_cli.model import (
+        Check,
+        ConfigAnswer,
+        DoctorAnswer,
+        FileEntry,
+        RatingEntry,
+        RatingPage,
+        Setting,
+        ShowAnswer,
+        SkillPage,
+        SkillSummary,
+        VersionPage,
+        VersionSummary,
+    )
 
 SKILL_COLUMNS: Final = (
     Column("slug", "skill", fit="folded"),

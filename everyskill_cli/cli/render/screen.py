@@ -210,7 +210,8 @@ def _table(console: Console, table: Table) -> RenderableType:
 def _cell(console: Console, words: Words, column: Column) -> Text:
     cell = text(console, words)
     if column.fit == "cut":  # said of the text, not of the column, so that this one shrinks first
-        cell.no_wrap, cell.overflow = True, "ellipsis"
+        has_sign = streams.encodable("…", console.encoding) == "…"
+        cell.no_wrap, cell.overflow = True, "ellipsis" if has_sign else "crop"
     return cell
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from everyskill_cli.chain import timestamp
 from everyskill_cli.cli.render.blocks import (
@@ -33,13 +32,17 @@ from everyskill_cli.cli.render.words import (
     only_shown,
     optional,
     quoted,
+    rate_line,
     role_of,
     say,
     size,
 )
-from everyskill_cli.model import ShowAnswer, Skill
 
-COMMENT: Final = '-c "what it did for you"'
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from everyskill_cli.model import ShowAnswer, Skill
+
 _COMMENT_LINES: Final = 4  # of one comment on the screen; `ratings` prints it whole
 
 
@@ -246,7 +249,7 @@ def _next(value: ShowAnswer) -> tuple[tuple[Words, str], ...]:
     lines = []
     if value.summary.purged_at is None:
         lines.append((f"everyskill show {this} --content", "read it"))
-        lines.append((f"everyskill rate {this} 5 {COMMENT}", "rate it"))
+        lines.append((rate_line(this), "rate it"))
     if _rating_count(value.skill) > len(value.comments):
         lines.append((f"everyskill ratings {quoted(slug)}", "all ratings"))
     if value.skill.latest_version > len(value.versions):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from everyskill_cli.chain import timestamp
 from everyskill_cli.cli.render.blocks import Block, Column, Commands, Field, Fields, Headline, Table
@@ -19,21 +18,25 @@ from everyskill_cli.cli.render.words import (
     only_shown,
     optional,
     quoted,
+    rate_line,
     say,
     size,
     stars,
     status,
 )
-from everyskill_cli.model import (
-    PublishAnswer,
-    PublishResult,
-    RateAnswer,
-    RateResult,
-    SchemaChange,
-    UpgradeAnswer,
-)
 
-COMMENT: Final = '-c "what it did for you"'
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from everyskill_cli.model import (
+        PublishAnswer,
+        PublishResult,
+        RateAnswer,
+        RateResult,
+        SchemaChange,
+        UpgradeAnswer,
+    )
+
 UPGRADE_COLUMNS: Final = tuple(
     Column(name) for name in ("status", "database", "before", "after", "backup")
 )
@@ -102,7 +105,7 @@ def _after_publish(result: PublishResult) -> tuple[tuple[Words, str], ...]:
         case "published" | "promoted":
             return (
                 (command(f"everyskill show {slug}"), "see it"),
-                (command(f"everyskill rate {slug} 5 {COMMENT}"), "rate it"),
+                (command(rate_line(slug)), "rate it"),
             )
         case "draft":
             return (
@@ -123,7 +126,7 @@ def rated(value: RateAnswer, _now: datetime) -> list[Block]:
         blocks += [_rate_headline(value.status, result), Fields(_rate_fields(result))]
     if len(value.results) == 1:
         slug = quoted(value.results[0].slug)
-        blocks.append(Commands(((command(f"everyskill show {slug}"), "see all of them"),)))
+        blocks.append(Commands(((command(f"everyskill show {slug}"), "see it"),)))
     return blocks
 
 

@@ -8,12 +8,14 @@ other.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Final, Literal, TypeAlias
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from everyskill_cli.chain import timestamp
 from everyskill_cli.cli.render.safety import visible
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 Role: TypeAlias = Literal["", "strong", "muted", "good", "attention", "bad", "stars", "command"]
 
@@ -41,7 +43,6 @@ _AGES: Final = (  # seconds, the word for people, and its short form in tables
 _SHELL_SAFE: Final = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
 
 
-@dataclass(frozen=True, slots=True)
 class Words:
     """Text that is safe to print: it is filtered here, once, and cannot be made without.
 
@@ -52,17 +53,21 @@ class Words:
 
     """
 
-    spans: tuple[tuple[str, Role], ...]
-    plain: str
-    lines: bool = False
+    __slots__ = ("lines", "plain", "spans")
 
-    def __post_init__(self) -> None:
-        shown = tuple((visible(text, keep_newlines=self.lines), role) for text, role in self.spans)
-        object.__setattr__(self, "spans", shown)
-        object.__setattr__(self, "plain", visible(self.plain))
+    def __init__(
+        self, spans: Iterable[tuple[str, Role]], plain: str, *, lines: bool = False
+    ) -> None:
+        self.spans: Final = tuple(
+            (visible(text, keep_newlines=lines), role) for text, role in spans
+        )
+        self.plain: Final = visible(plain)
+        self.lines: Final = lines
 
     def __add__(self, other: Words) -> Words:
-        return Words(self.spans + other.spans, self.plain + other.plain, self.lines or other.lines)
+        return Words(
+            self.spans + other.spans, self.plain + other.plain, lines=self.lines or other.lines
+        )
 
     @property
     def shown(self) -> str:
@@ -189,6 +194,11 @@ def average(hundredths: int | None, count: int) -> Words:
 def optional(text: str | None, role: Role = "") -> Words | None:
     """Say a text that may be missing; an empty one is missing too."""
     return say(text, role) if text else None
+
+
+def rate_line(reference: str) -> str:
+    """Write the line that rates a version."""
+    return f'everyskill rate {reference} 5 -c "what it did for you"'
 
 
 def quoted(word: str) -> str:
