@@ -116,12 +116,12 @@ def test_times_are_cut_and_never_rounded():
         "2026-12-31T23:59:59.999Z"
     )
     with pytest.raises(ValueError, match="time zone"):
-        timestamp(datetime(2026, 1, 1))  # noqa: DTZ001 - that is the point
+        timestamp(datetime(2026, 1, 1))
 
 
 @pytest.mark.parametrize("value", [1.5, "a\0b", "\ud800", {1: "a"}, 2**63, b"x", {"a": [object()]}])
 def test_what_a_database_would_change_is_refused(value):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         canonical_json({"metadata": value})
 
 

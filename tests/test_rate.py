@@ -62,7 +62,7 @@ def test_again_replaces_and_keeps_what_is_not_given(say):
     )
     assert second.rating.id == first.rating.id
     assert second.rating.created_at == first.rating.created_at
-    assert (second.average_rating, second.ratings) == (200, 1)
+    assert (second.average_rating, second.rating_count) == (200, 1)
     assert say(2)[0] == "unchanged"
     _, cleared = say(2, comment="", hours_saved=0)
     assert (cleared.rating.comment, cleared.rating.hours_saved_estimate) == (None, 0)
@@ -71,8 +71,8 @@ def test_again_replaces_and_keeps_what_is_not_given(say):
 def test_a_newer_version_gets_its_own_rating(registry, say):
     say(2, "demo@1")
     _, result = say(5, "demo@2")
-    assert (result.average_rating, result.ratings) == (350, 2)
-    assert (result.version_average_rating, result.version_ratings) == (500, 1)
+    assert (result.average_rating, result.rating_count) == (350, 2)
+    assert (result.version_average_rating, result.version_rating_count) == (500, 1)
     assert [v.average_rating for v in show(registry, Reference("demo")).versions] == [500, 200]
 
 
@@ -80,7 +80,7 @@ def test_taking_a_rating_back(registry, say):
     say(1, user="eve@example.org")
     say(4, hours_saved=7)
     status, result = say(None)
-    assert (status, result.rating, result.average_rating, result.ratings) == (
+    assert (status, result.rating, result.average_rating, result.rating_count) == (
         "removed",
         None,
         100,

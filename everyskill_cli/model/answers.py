@@ -70,9 +70,9 @@ class RateResult:
     version: int
     rating: Rating | None
     average_rating: int | None
-    ratings: int
+    rating_count: int
     version_average_rating: int | None
-    version_ratings: int
+    version_rating_count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +91,8 @@ class VersionSummary:
     Attributes:
         status: where it stands today; ``superseded`` is neither published, draft, yanked
             nor purged.
-        created_by: the publisher's email address.
-        ratings: how many people rated this version.
+        author: email address of the one who published it.
+        rating_count: how many people rated this version.
         average_rating: × 100, half up; None while unrated.
 
     """
@@ -104,9 +104,9 @@ class VersionSummary:
     size_bytes: int
     declared_version: str | None
     message: str | None
-    created_by: str
+    author: str
     created_at: datetime
-    ratings: int
+    rating_count: int
     average_rating: int | None
     hours_saved: int
     uses: int
@@ -143,7 +143,7 @@ class SkillSummary:
     latest_version: int
     published_version: int | None
     draft_version: int | None
-    ratings: int
+    rating_count: int
     average_rating: int | None
     hours_saved: int
     total_uses: int

@@ -120,8 +120,8 @@ def _answer(
         version=version.version,
         rating=rating,
         average_rating=skill.average_rating,
-        ratings=skill.stars_1 + skill.stars_2 + skill.stars_3 + skill.stars_4 + skill.stars_5,
+        rating_count=skill.stars_1 + skill.stars_2 + skill.stars_3 + skill.stars_4 + skill.stars_5,
         version_average_rating=summary.average_rating,
-        version_ratings=summary.ratings,
+        version_rating_count=summary.rating_count,
     )
     return RateAnswer(status=status, results=(result,), warnings=registry.user_notes())

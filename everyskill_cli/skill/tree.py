@@ -95,7 +95,10 @@ class _Walk:
                     entries.append(entry)
                     self._seen += 1
                     if self._seen > ENTRIES_MAX:
-                        raise _too_many(f"more than {ENTRIES_MAX:,} names, left out or not")
+                        raise _too_many(
+                            f"more than {ENTRIES_MAX:,} names, left out or not",
+                            "Move what is no part of the skill to another folder.",
+                        )
         except OSError as error:
             raise unreadable(error, path) from error
         entries.sort(key=lambda entry: entry.name)
@@ -132,7 +135,10 @@ class _Walk:
 
     def _add(self, name: str, descriptor: int, path: str) -> None:
         if len(self.files) == FILES_MAX:
-            raise _too_many(f"more than {FILES_MAX:,} files")
+            raise _too_many(
+                f"more than {FILES_MAX:,} files",
+                "Leave out what an agent does not need: name it in .everyskillignore.",
+            )
         check_length(path)
         self._paths.add(path)
         file = read_file(name, path, descriptor, self._left)
@@ -167,10 +173,10 @@ def _check_entry(entry: os.DirEntry[str], path: str) -> None:
         raise special(path)
 
 
-def _too_many(what: str) -> InvalidSkill:
+def _too_many(what: str, hint: str) -> InvalidSkill:
     return InvalidSkill(
         f"The folder holds {what}.",
-        "Leave out what an agent does not need: name it in .everyskillignore.",
+        hint,
         rule="too-many-files",
     )
 

@@ -138,18 +138,16 @@ class S3Store(Store):
             return None if found is None else int(found.get("ContentLength", 0))
 
     def _list(self, prefix: str) -> Iterator[ObjectInfo]:
-        with self._border():
-            pages = self._client().get_paginator("list_objects_v2")
-            where = {"Bucket": self._bucket, "Prefix": self._prefix + prefix}
-            answers = iter(pages.paginate(**where, PaginationConfig={"PageSize": PAGE}))
-        while True:
+        request = {"Bucket": self._bucket, "Prefix": self._prefix + prefix, "MaxKeys": PAGE}
+        more = True
+        while more:
             with self._border():
-                page = next(answers, None)
-            if page is None:
-                return
-            for found in page.get("Contents", ()):
-                key = found["Key"].removeprefix(self._prefix)
-                yield ObjectInfo(key, found["Size"], found["LastModified"].astimezone(UTC))
+                page = self._client().list_objects_v2(**request)
+                found = [self._info(each) for each in page.get("Contents", ())]
+                more = page["IsTruncated"]  # any page of XML would do for a list without objects
+                if more:
+                    request["ContinuationToken"] = page["NextContinuationToken"]
+            yield from found
 
     def _delete(self, key: str) -> None:
         with self._border():
@@ -176,6 +174,10 @@ class S3Store(Store):
                 "does not verify SHA-256 on upload; every object is read back and compared anyway",
                 "Use a store that verifies x-amz-checksum-sha256, as R2, AWS and SeaweedFS do.",
             )
+
+    def _info(self, found: dict[str, Any]) -> ObjectInfo:
+        key = found["Key"].removeprefix(self._prefix)
+        return ObjectInfo(key, found["Size"], found["LastModified"].astimezone(UTC))
 
     def _request(self, key: str) -> dict[str, Any]:
         return {"Bucket": self._bucket, "Key": self._prefix + key}
@@ -215,8 +217,8 @@ class S3Store(Store):
             foreign.ConnectionError,
             foreign.HTTPClientError,
             foreign.IncompleteReadError,
-            foreign.PaginationError,
-            ResponseParserError,  # a proxy's page in place of an answer
+            ResponseParserError,  # a proxy's page in place of an answer,
+            KeyError,  # or one without what every answer has
             HTTPError,
         ) as error:
             why = type(error).__name__

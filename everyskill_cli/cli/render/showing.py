@@ -140,7 +140,7 @@ def _skill_fields(value: ShowAnswer) -> Fields:
             Field("published_version", only_piped(value.published_version)),
             Field("draft_version", only_piped(value.draft_version)),
             Field("average_rating", average(skill.average_rating, 0)),
-            Field("ratings", only_piped(_rating_count(skill))),
+            Field("rating_count", only_piped(_rating_count(skill))),
             *stars,
             Field("total_uses", only_piped(skill.total_uses)),
             Field("hours_saved", only_piped(skill.hours_saved)),
@@ -159,7 +159,7 @@ def _version_fields(value: ShowAnswer, now: datetime) -> Fields:
         only_shown(f"{version.version}  ", "strong")
         + only_shown(summary.status, role_of(summary.status))
         + only_shown(f"  {made.shown} by ", "muted")
-        + only_shown(summary.created_by)
+        + only_shown(summary.author)
     )
     content = only_shown(size(version.size_bytes).shown) + only_shown(
         f" in {files.shown}, {version.content_type}"
@@ -176,7 +176,7 @@ def _version_fields(value: ShowAnswer, now: datetime) -> Fields:
             Field("content_type", only_piped(version.content_type)),
             Field("content_hash", digest(version.content_hash), "digest"),
             Field("location", say(value.location), "stored at"),
-            Field("created_by", only_piped(summary.created_by)),
+            Field("author", only_piped(summary.author)),
             Field("created_at", only_piped(made.plain)),
         )
     )
@@ -233,7 +233,7 @@ def _trend(value: ShowAnswer) -> Bars:
         tuple(
             (
                 only_shown(f"@{item.version}", "muted"),
-                Words(average(item.average_rating, item.ratings).spans, ""),
+                Words(average(item.average_rating, item.rating_count).spans, ""),
                 item.average_rating / 500,
             )
             for item in reversed(value.versions)

@@ -146,7 +146,7 @@ def _rate_fields(result: RateResult) -> tuple[Field, ...]:
     rating = result.rating
     hours = None if rating is None else rating.hours_saved_estimate
     comment = None if rating is None else rating.comment
-    of_version = average(result.version_average_rating, result.version_ratings)
+    of_version = average(result.version_average_rating, result.version_rating_count)
     return (
         Field("rating", only_piped(None if rating is None else rating.rating)),
         Field("comment", Words(flowing(comment).spans, comment) if comment else None),
@@ -154,9 +154,9 @@ def _rate_fields(result: RateResult) -> tuple[Field, ...]:
             "hours_saved_estimate", None if hours is None else counted(hours, "hour"), "hours saved"
         ),
         Field("version_average_rating", of_version, "this version"),
-        Field("version_ratings", only_piped(result.version_ratings)),
-        Field("average_rating", average(result.average_rating, result.ratings), "all versions"),
-        Field("ratings", only_piped(result.ratings)),
+        Field("version_rating_count", only_piped(result.version_rating_count)),
+        Field("average_rating", average(result.average_rating, result.rating_count), "all versions"),
+        Field("rating_count", only_piped(result.rating_count)),
     )
 
 

@@ -183,7 +183,7 @@ def _summaries() -> Select[Any]:
         skill.created_at,
         skill.updated_at,
         (skill.stars_1 + skill.stars_2 + skill.stars_3 + skill.stars_4 + skill.stars_5).label(
-            "ratings"
+            "rating_count"
         ),
         users.c.email.label("author"),
         *POINTERS,

@@ -175,9 +175,9 @@ def _summary_columns() -> Select[Any]:
         state.successor,
         state.purged_at,
         (state.stars_1 + state.stars_2 + state.stars_3 + state.stars_4 + state.stars_5).label(
-            "ratings"
+            "rating_count"
         ),
-        users.c.email.label("created_by"),
+        users.c.email.label("author"),
     ).select_from(
         skill_versions.join(users, users.c.id == version.created_by).join(
             version_state, state.skill_version_id == version.id
@@ -194,9 +194,9 @@ def _summary(row: Row[Any], pointers: tuple[int | None, int | None]) -> VersionS
         size_bytes=row.size_bytes,
         declared_version=row.metadata.get("declared_version"),
         message=row.message,
-        created_by=row.created_by,
+        author=row.author,
         created_at=row.created_at,
-        ratings=row.ratings,
+        rating_count=row.rating_count,
         average_rating=row.average_rating,
         hours_saved=row.hours_saved,
         uses=row.uses,
