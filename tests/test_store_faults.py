@@ -348,7 +348,7 @@ class Script:
 
             do_HEAD = do_PUT = do_DELETE = do_GET  # noqa: N815 - names of the base class
 
-            def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
+            def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - its name there
                 """Say nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -505,6 +505,24 @@ def test_one_connection_serves_many_requests() -> None:
                 assert store.get(KEY) == DATA
     assert len(script.requests) == 5
     assert len(script.clients) == 1
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "",
+        "<html><body>Sign in</body></html>",
+        "<ListBucketResult/>",
+        "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
+        "<ListBucketResult><Contents><Key>k</Key></Contents><IsTruncated>false</IsTruncated>"
+        "</ListBucketResult>",
+    ],
+)
+def test_what_is_no_list_is_never_taken_for_an_empty_one(page: str) -> None:
+    with Script(200, page.encode()) as script:
+        settings = replace(SETTINGS, endpoint=script.endpoint)
+        with open_store("s3://bucket", settings) as store, pytest.raises(Unavailable):
+            list(store.list())
 
 
 def test_a_refused_key_is_told_by_its_first_four_characters() -> None:

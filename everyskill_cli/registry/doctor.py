@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Literal
 
-from everyskill_cli.errors import EveryskillError, IntegrityFailure, NotReady
+from everyskill_cli.errors import EveryskillError
 from everyskill_cli.model import Check, DoctorAnswer
 from everyskill_cli.registry import Registry
 from everyskill_cli.settings import Settings
+
+if TYPE_CHECKING:
+    from everyskill_cli.database.engine import Database
 
 ORDER = ("ok", "warning", "failed")
 
@@ -17,10 +20,11 @@ def doctor(settings: Settings) -> DoctorAnswer:
     """Run every check; a failed one never stops the others. Creates no registry and no store."""
     registry = Registry(settings)
     try:
+        database = tuple(_guarded("database", _database(registry)))
         checks = (
             *_settings(settings),
-            *_guarded("database", _database(registry)),
-            *_guarded("store", _store(registry)),
+            *database,
+            *_guarded("store", _store(registry, readable=_passed(database))),
             *_guarded("user", _user(registry)),
         )
     finally:
@@ -51,36 +55,67 @@ def _settings(settings: Settings) -> Iterator[Check]:
     yield _check("settings", ", ".join(given) or "all by default")
 
 
+def _passed(checks: Iterable[Check]) -> bool:
+    return all(check.status != "failed" for check in checks)
+
+
 def _database(registry: Registry) -> Iterator[Check]:
     from everyskill_cli.database.guards import differences
 
     database = registry.database
     if not database.exists:
-        yield _check("database", f"{database.where} is not there yet; publish makes it")
+        yield _absent(database)
         return
     yield _check("database", f"{database.where} is reachable, its schema is current")
+    if database.is_read_only:
+        yield _check(
+            "database-write",
+            "read-only for you: list and show work, publish and rate do not",
+            "warning",
+            "Ask for write permission on the file and its folder.",
+        )
     with database.reading() as tx:
         problems = differences(tx)
     if problems:
-        raise IntegrityFailure(
-            f"The schema is not as it was made: {'; '.join(problems)}.",
-            "Somebody changed it: restore it from a backup, and find out who and why.",
+        yield _check(
+            "guards",
+            f"not as they were made: {'; '.join(problems)}",
+            "failed",
+            "Somebody changed the schema: restore it from a backup, and find out who and why.",
         )
-    yield _check("guards", "tables, constraints and triggers stand as they were made")
+    else:
+        yield _check("guards", "tables, constraints and triggers stand as they were made")
 
 
-def _store(registry: Registry) -> Iterator[Check]:
+def _absent(database: Database) -> Check:
+    if database.may_be_made:
+        return _check("database", f"{database.where} is not there yet; publish makes it")
+    return _check(
+        "database",
+        f"{database.where} is not there and cannot be made",
+        "failed",
+        "Set EVERYSKILL_HOME or EVERYSKILL_DATABASE_URL to a place that you may write.",
+    )
+
+
+def _store(registry: Registry, *, readable: bool) -> Iterator[Check]:
+    """Check the store, and where the records can be read, whose it is."""
     from everyskill_cli.database.queries import versions
 
     if registry.settings.problem is not None:  # it would be the wrong store
         return
-    yield from registry.store.probe()
+    checks = registry.store.probe()
+    yield from checks
+    if not readable or not _passed(checks):
+        return
     owner = registry.store.marker()
     with registry.database.reading() as tx:
         own = versions.registry_id(tx)
     if owner is not None and owner != own:
-        raise NotReady(
-            f"The store belongs to the registry {owner}, the database is {own or 'empty'}.",
+        yield _check(
+            "store-registry",
+            f"the store belongs to the registry {owner}, the database is {own or 'empty'}",
+            "failed",
             "One store belongs to one registry: check EVERYSKILL_STORE_URL and"
             " EVERYSKILL_DATABASE_URL.",
         )

@@ -8,32 +8,25 @@ are stored and again under the skill's lock, because another publisher may have 
 from __future__ import annotations
 
 import time
-import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from everyskill_cli.bundle import Bundle, pack
-from everyskill_cli.chain import details_hash
 from everyskill_cli.database.faults import CommitUnknown, ObjectCondemned
 from everyskill_cli.database.queries import records, skills, users, versions
 from everyskill_cli.errors import Unavailable
 from everyskill_cli.model import (
-    CONTENT_MAX,
-    TEXT_MAX,
     Finding,
     Head,
-    NewSkill,
     PublishAnswer,
     PublishResult,
     PublishStatus,
     SkillVersion,
 )
 from everyskill_cli.registry import Registry, events
+from everyskill_cli.registry.candidate import Candidate
 from everyskill_cli.registry.decision import Decision, PublishOptions, decide, purged
-from everyskill_cli.skill import LocalSkill, read_skill
-from everyskill_cli.stores.base import content_key
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
@@ -45,21 +38,6 @@ STATUSES: Final[dict[str | None, PublishStatus]] = {
     "promote": "promoted",
     None: "unchanged",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """What is to be published, packed, with the ids that its rows will have.
-
-    The ids are made before anything is sent, so that a lost answer can be looked up.
-    """
-
-    local: LocalSkill
-    bundle: Bundle
-    options: PublishOptions
-    key: str
-    version_id: str
-    event_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +58,13 @@ def publish(registry: Registry, path: Path, options: PublishOptions) -> PublishA
         Conflict: the latest version is not the expected one.
         Unavailable: a server did not answer; running the command again has one effect.
     """
-    local = read_skill(
-        path,
-        slug=options.slug,
-        strict=options.strict,
-        allowed_secrets=options.allowed_secrets,
-    )
-    bundle = pack(local)
-    key = content_key(bundle.content_hash)
-    candidate = Candidate(local, bundle, options, key, str(uuid.uuid4()), str(uuid.uuid4()))
+    candidate = Candidate.read(path, options)
     with registry.database.reading() as tx:
-        head = skills.heads(tx, [local.slug]).get(local.slug)
-        if versions.is_purged(tx, key):
-            raise purged(local.slug)
-    decision = decide(local.slug, head, bundle.content_hash, options)
-    warnings = local.warnings
+        head = skills.heads(tx, [candidate.slug]).get(candidate.slug)
+        if versions.is_purged(tx, candidate.key):
+            raise purged(candidate.slug)
+    decision = decide(candidate.slug, head, candidate.bundle.content_hash, options)
+    warnings = candidate.local.warnings
     if options.dry_run or (decision.event is None and not decision.updated):
         outcome = _foreseen(head, decision)
     else:
@@ -137,18 +107,22 @@ def _store(registry: Registry, candidate: Candidate) -> None:
 
 
 def _write(tx: Transaction, registry: Registry, candidate: Candidate) -> Outcome:
-    """Lock the skill, compare again, and write what is then to be written."""
-    local, options = candidate.local, candidate.options
+    """Lock the skill, compare again, and write what is then to be written.
+
+    Where that is a new version although none was to be stored, another publisher came between,
+    and an older version of this skill keeps these very bytes in the store.
+    """
+    slug = candidate.slug
     user_id = users.ensure(tx, str(registry.user.value))
-    skill_id = skills.lock(tx, local.slug) or skills.add(tx, _new_skill(candidate, user_id))
-    head = skills.heads(tx, [local.slug]).get(local.slug)
-    decision = decide(local.slug, head, candidate.bundle.content_hash, options)
+    skill_id = skills.lock(tx, slug) or skills.add(tx, candidate.as_skill(user_id))
+    head = skills.heads(tx, [slug]).get(slug)
+    decision = decide(slug, head, candidate.bundle.content_hash, candidate.options)
     created_at = None if head is None else head.created_at
     if decision.event in ("publish", "draft"):
         newcomer = _newcomer(tx, skill_id, user_id, head)
         decision = Decision(decision.event, decision.version, decision.updated, newcomer)
         number, created_at = skills.next_version(tx, skill_id)
-        version = _version(candidate, skill_id, user_id, number, created_at)
+        version = candidate.as_version(skill_id, user_id, number, created_at)
         versions.add(tx, version)
         _append(tx, candidate, decision, version, user_id, created_at)
     elif decision.event == "promote":
@@ -158,49 +132,6 @@ def _write(tx: Transaction, registry: Registry, candidate: Candidate) -> Outcome
     _change_skill(tx, skill_id, candidate, decision)
     tail = versions.tail(tx, skill_id)
     return Outcome(decision, created_at, tail.published_version, tail.draft_version)
-
-
-def _new_skill(candidate: Candidate, author_id: str) -> NewSkill:
-    local, options = candidate.local, candidate.options
-    return NewSkill(
-        id=str(uuid.uuid4()),
-        slug=local.slug,
-        name=local.name,
-        description=local.description,
-        category=options.category or None,
-        tags=options.tags or (),
-        author_id=author_id,
-    )
-
-
-def _version(
-    candidate: Candidate, skill_id: str, user_id: str, number: int, created_at: datetime
-) -> SkillVersion:
-    local, bundle = candidate.local, candidate.bundle
-    return SkillVersion(
-        id=candidate.version_id,
-        skill_id=skill_id,
-        version=number,
-        content_url=candidate.key,
-        content_hash=bundle.content_hash,
-        content_type=bundle.content_type,
-        size_bytes=len(bundle.data),
-        name=local.name,
-        description=local.description,
-        files=bundle.files,
-        metadata=local.metadata,
-        message=candidate.options.message,
-        details_hash=details_hash(
-            name=local.name,
-            description=local.description,
-            content_type=bundle.content_type,
-            files=bundle.files,
-            metadata=local.metadata,
-            message=candidate.options.message,
-        ),
-        created_by=user_id,
-        created_at=created_at,
-    )
 
 
 def _append(
@@ -213,14 +144,13 @@ def _append(
 ) -> None:
     """Append the event; which findings were allowed is recorded with it."""
     assert decision.event is not None  # noqa: S101 - the caller has an event to append
-    allowed = candidate.local.allowed_secrets
     act = events.Act(
         id=candidate.event_id,
         kind=decision.event,
-        slug=candidate.local.slug,
+        slug=candidate.slug,
         actor_id=user_id,
         at=at,
-        reason=f"allowed: {', '.join(allowed)}"[:TEXT_MAX] if allowed else None,
+        reason=candidate.reason,
     )
     events.append(tx, act, version)
 
@@ -232,9 +162,8 @@ def _change_skill(tx: Transaction, skill_id: str, candidate: Candidate, decision
         values["tags"] = list(candidate.options.tags or ())
     if "category" in decision.updated:
         values["category"] = candidate.options.category or None
-    if decision.event in ("publish", "promote") and candidate.local.text is not None:
-        cut = candidate.local.text.encode()[:CONTENT_MAX]
-        values["content"] = cut.decode(errors="ignore")  # never half a character
+    if decision.event in ("publish", "promote"):
+        values["content"] = candidate.search_copy
     if values:
         skills.change(tx, skill_id, **values)
 

@@ -55,7 +55,7 @@ class FolderStore(Store):
     def open(cls, rest: str) -> Self:
         """Open the store of a ``file://`` URL, given what follows ``file://``."""
         host, _, path = rest.partition("/")
-        root = os.fsdecode(unquote_to_bytes(path)).strip("/")
+        root = os.fsdecode(unquote_to_bytes(os.fsencode(path))).strip("/")
         if host not in ("", "localhost") or not root or "\0" in root:
             raise NotReady(
                 f"file://{rest} names no folder of this machine.",

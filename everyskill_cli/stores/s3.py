@@ -1,8 +1,6 @@
-"""A bucket of Cloudflare R2, AWS or any other S3 service; the only file that knows boto3's engine.
+"""A bucket of Cloudflare R2, AWS or any other S3 service; the only file that knows boto3.
 
-The client is botocore's, which boto3 wraps: the same requests and the same AWS chain of settings,
-without the transfer manager and resources that boto3 loads on top (about 15 % of the CPU of one
-upload). It is made at the first use, because that costs 200-300 ms.
+The client is made at the first use, because that costs 200-300 ms.
 """
 
 from __future__ import annotations
@@ -204,7 +202,6 @@ class S3Store(Store):
     def _border(self) -> Iterator[None]:
         """Turn what the client raises into our errors."""
         from botocore import exceptions as foreign
-        from botocore.parsers import ResponseParserError
         from urllib3.exceptions import HTTPError
 
         try:
@@ -217,8 +214,7 @@ class S3Store(Store):
             foreign.ConnectionError,
             foreign.HTTPClientError,
             foreign.IncompleteReadError,
-            ResponseParserError,  # a proxy's page in place of an answer,
-            KeyError,  # or one without what every answer has
+            KeyError,  # a proxy's page in place of an answer
             HTTPError,
         ) as error:
             why = type(error).__name__
@@ -235,11 +231,11 @@ class S3Store(Store):
 
 
 def _connect(settings: S3Settings) -> Any:
+    import boto3.session
     import botocore.handlers
-    import botocore.session
     from botocore.config import Config
 
-    client = botocore.session.Session().create_client(
+    client = boto3.session.Session().client(
         "s3",
         # What is None comes from the standard AWS chain; what is given never asks it.
         endpoint_url=settings.endpoint,
@@ -272,14 +268,14 @@ def _ask_no_region(**_: object) -> None:
     """
     from botocore.exceptions import ClientError
 
-    raise ClientError({"ResponseMetadata": {"HTTPHeaders": {}}}, "HeadBucket")  # type: ignore[typeddict-item]  # all that is read of it
+    nothing: Any = {"ResponseMetadata": {"HTTPHeaders": {}}}
+    raise ClientError(nothing, "HeadBucket")
 
 
 def _region(settings: S3Settings) -> str | None:
     if settings.region or settings.endpoint is None:
         return settings.region
-    host = urlsplit(settings.endpoint).hostname or ""
-    return "auto" if host.endswith(R2_HOST) else "us-east-1"
+    return "auto" if (urlsplit(settings.endpoint).hostname or "").endswith(R2_HOST) else "us-east-1"
 
 
 def _read(response: dict[str, Any], limit: int) -> bytes:
