@@ -113,7 +113,7 @@ def load(
         secret_access_key=values.get("s3_secret_access_key"),
         region=values.get("s3_region"),
     )
-    database_url = values.get("database_url") or f"sqlite:///{home / 'registry.db'}"
+    database_url = values.get("database_url") or "sqlite:///" + _quoted(home / "registry.db")
     store_url = values.get("store_url") or (
         f"s3://{values['s3_bucket']}" if "s3_bucket" in values else _file_url(home / "store")
     )
@@ -227,12 +227,17 @@ def _checked(path: Path, name: str, value: Any) -> str:
         )
     relative = value.removeprefix("sqlite:///")
     if value.startswith("sqlite:///") and not relative.startswith(("/", ":")):
-        return f"sqlite:///{path.parent / relative}"
+        return f"sqlite:///{_quoted(path.parent)}/{relative}"
     return value
 
 
 def _file_url(path: Path) -> str:
-    return "file://" + quote(str(path))
+    return "file://" + _quoted(path)
+
+
+def _quoted(path: Path) -> str:
+    """Write a path into a URL; its bytes need not be text."""
+    return quote(os.fsencode(path))
 
 
 def _effective(
@@ -281,7 +286,7 @@ def _half_of_s3(
     bucket = urlsplit(store_url).netloc if store_url.startswith("s3://") else None
     if bucket and values.get("s3_bucket", bucket) != bucket:
         return NotReady(
-            f"R2_BUCKET_NAME is {values['s3_bucket']}, and the store's URL names"
+            f"R2_BUCKET_NAME is {hide_password(values['s3_bucket'])}, and the store's URL names"
             f" {hide_password(bucket)}.",
             "Unset one of the two.",
         )

@@ -8,7 +8,9 @@ from everyskill_cli.cli import options, render
 
 
 def config(context: typer.Context, as_json: options.AsJson = False) -> None:
-    """Print the effective settings and where each comes from; never a secret.
+    """Print the settings that hold, and where each comes from.
+
+    A secret is never printed.
 
     Example: everyskill config
     """

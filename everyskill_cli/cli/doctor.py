@@ -9,7 +9,9 @@ from everyskill_cli.errors import NotReady
 
 
 def doctor(context: typer.Context, as_json: options.AsJson = False) -> int:
-    """Check settings, database, store and user, and say what to type where something is wrong.
+    """Check settings, database, store and user.
+
+    Where something is wrong it says what to type; the exit code is then 8.
 
     Example: everyskill doctor
     """

@@ -124,7 +124,7 @@ def _translated(error: Exception) -> EveryskillError:
         case EveryskillError():
             return error
         case typer.TyperException():
-            said = error.format_message()
+            said = error.format_message().removeprefix("Invalid value: ")
             said = said if said.endswith((".", ")", "?")) else said + "."
             return UsageError(said, f"See: {_command_of(error)} --help")
         case OSError():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -51,6 +53,17 @@ def label(text: str) -> str:
     return slug(text) if text else ""
 
 
+def whole_number(least: int, most: int) -> Callable[[object], int]:
+    """Make a reader of whole numbers between two, both included."""
+
+    def read(given: object) -> int:  # a text, or a default
+        if re.fullmatch("-?[0-9]{1,9}", str(given)) and least <= int(str(given)) <= most:
+            return int(str(given))
+        raise typer.BadParameter(f"{given!r} is not a whole number from {least:,} to {most:,}.")
+
+    return read
+
+
 def prose(text: str) -> str:
     """Read free text that every database can store."""
     try:
@@ -86,7 +99,12 @@ def complete_slug(context: typer.Context, incomplete: str) -> list[str]:
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document (docs/json.md).")]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="Rows at most.")]
+Limit = Annotated[
+    int,
+    typer.Option(
+        "-n", "--limit", parser=whole_number(1, 1000), metavar="N", help="Rows at most, 1 to 1000."
+    ),
+]
 After = Annotated[
     str | None,
     typer.Option(

@@ -29,7 +29,9 @@ def publish(
     ] = None,
     message: Annotated[
         str | None,
-        typer.Option("-m", "--message", parser=options.prose, metavar="TEXT", help="Why."),
+        typer.Option(
+            "-m", "--message", parser=options.prose, metavar="TEXT", help="Why, for the history."
+        ),
     ] = None,
     tag: Annotated[
         list[str] | None,
@@ -45,7 +47,11 @@ def publish(
     ] = None,
     expect: Annotated[
         int | None,
-        typer.Option(min=0, metavar="N", help="Only if N is its latest version; 0: it is new."),
+        typer.Option(
+            parser=options.whole_number(0, 999_999_999),
+            metavar="N",
+            help="Only if N is its latest version; 0: it is new.",
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would happen, and write nothing.")
@@ -59,7 +65,9 @@ def publish(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Publish a skill as a new immutable version; the same bytes again change nothing.
+    """Publish a skill as a new, immutable version.
+
+    The same bytes again change nothing and are a success.
 
     Example: everyskill publish ./code-review -m "Shorter checklist"
     """

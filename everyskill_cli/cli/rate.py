@@ -15,7 +15,12 @@ def rate(
     skill: options.Skill,
     stars: Annotated[
         int | None,
-        typer.Argument(min=1, max=5, help="1 (poor) to 5 (excellent).", show_default=False),
+        typer.Argument(
+            parser=options.whole_number(1, 5),
+            metavar="STARS",
+            help="1 (poor) to 5 (excellent).",
+            show_default=False,
+        ),
     ] = None,
     comment: Annotated[
         str | None,
@@ -29,14 +34,20 @@ def rate(
     ] = None,
     hours_saved: Annotated[
         int | None,
-        typer.Option(min=0, max=HOURS_MAX, metavar="HOURS", help="About how many it saved you."),
+        typer.Option(
+            parser=options.whole_number(0, HOURS_MAX),
+            metavar="HOURS",
+            help=f"About how many it saved you, 0 to {HOURS_MAX}.",
+        ),
     ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Take your rating back.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Rate a version; rating the same version again replaces your rating.
+    """Rate a version, change your rating, or take it back.
 
-    Example: everyskill rate code-review 5 -c "Finds what I miss" --hours-saved 3
+    Rating the same version again replaces your rating; what is not given stays as it was.
+
+    Example: everyskill rate code-review 5 -c "Finds bugs" --hours-saved 3
     """
     from everyskill_cli.registry.rate import rate as run
 

@@ -22,7 +22,13 @@ def show(
     ] = False,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", dir_okay=False, help="With --content: write it to a file."),
+        typer.Option(
+            "-o",
+            "--output",
+            dir_okay=False,
+            metavar="FILE",
+            help="With --content: write it to a file.",
+        ),
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:

@@ -8,7 +8,9 @@ from everyskill_cli.cli import options, render
 
 
 def upgrade(context: typer.Context, as_json: options.AsJson = False) -> None:
-    """Make the registry's schema, or bring it to the newest; a SQLite file is copied aside first.
+    """Make the registry's schema, or bring it to the newest.
+
+    A SQLite file is copied aside first.
 
     Example: everyskill upgrade
     """

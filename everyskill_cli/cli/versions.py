@@ -14,7 +14,7 @@ def versions(
     after: options.After = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """List a skill's versions, newest first: who, when, why, and how they stand.
+    """List a skill's versions, newest first: who, when, why.
 
     Example: everyskill versions code-review
     """

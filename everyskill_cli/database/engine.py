@@ -14,17 +14,18 @@ from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
+from everyskill_cli.database.address import parse
 from everyskill_cli.database.faults import CommitUnknown, translate, translated
 from everyskill_cli.errors import NotReady
 from everyskill_cli.settings import hide_password
 
 BUSY_SECONDS: Final = 30.0  # how long a writer waits for another; ?timeout= in the URL changes it
+SLICE_SECONDS: Final = 0.5
 Transaction = Connection  # what callers hold between two statements; they never look inside
-POSTGRES_DRIVERS: Final = ("postgres", "postgresql", "postgresql+psycopg")
 
 
 class Database:
@@ -32,14 +33,14 @@ class Database:
 
     Attributes:
         url: as SQLAlchemy understands it, with its password.
-        where: the same for people, without the password.
+        where: the same as it was written, without the password.
         path: the SQLite file; None for PostgreSQL.
 
     """
 
     def __init__(self, url: str) -> None:
-        self.url = _parse(url)
-        self.where = hide_password(self.url.render_as_string(hide_password=True))
+        self.url = parse(url)
+        self.where = hide_password(url)
         self.path = _path(self.url)
         self._engine: Engine | None = None
 
@@ -52,6 +53,14 @@ class Database:
     def exists(self) -> bool:
         """Whether there is a file; a file of no bytes is a registry that was never finished."""
         return self.path is None or (self.path.exists() and self.path.stat().st_size > 0)
+
+    @property
+    def may_be_made(self) -> bool:
+        """Whether an absent SQLite file could be made: for ``doctor``, which makes none."""
+        if self.path is None:
+            return False
+        nearest = next(folder for folder in self.path.absolute().parents if folder.exists())
+        return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
 
     @property
     def is_read_only(self) -> bool:
@@ -123,46 +132,6 @@ class Database:
             self._engine = None
 
 
-def _parse(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        raise _unreadable() from None  # the library's own words may repeat a piece of a password
-    if "@" in (parsed.host or ""):
-        raise _unreadable()
-    if parsed.drivername in POSTGRES_DRIVERS:
-        return parsed.set(drivername="postgresql+psycopg")
-    if parsed.drivername == "sqlite":
-        return _checked_sqlite(parsed)
-    raise NotReady(
-        f"The database {parsed.drivername!r} is not supported.",
-        "Use sqlite:///… or postgresql://….",
-    )
-
-
-def _unreadable() -> NotReady:
-    return NotReady(
-        "EVERYSKILL_DATABASE_URL is not a database URL.",
-        "Write sqlite:////absolute/path.db or postgresql://user@host/name; in a password,"
-        " %40 stands for @ and %3A for a colon.",
-    )
-
-
-def _checked_sqlite(url: URL) -> URL:
-    if url.database in (None, "", ":memory:"):
-        raise NotReady(
-            "EVERYSKILL_DATABASE_URL names no SQLite file, and in memory nothing is kept.",
-            "Write sqlite:////absolute/path.db, with four slashes.",
-        )
-    seconds = str(url.query.get("timeout", "0"))
-    if set(url.query) - {"timeout"} or not (seconds.isdecimal() and len(seconds) < 5):
-        raise NotReady(
-            "EVERYSKILL_DATABASE_URL says something behind its ? that SQLite does not take.",
-            "All there is: ?timeout=30, the whole seconds to wait for another writer.",
-        )
-    return url
-
-
 def _path(url: URL) -> Path | None:
     return Path(str(url.database)).expanduser() if url.get_backend_name() == "sqlite" else None
 
@@ -180,17 +149,34 @@ def _sqlite(database: Database) -> Engine:
             f"The database {database.where} is a folder.", "Name a file in it: …/registry.db"
         )
     target = _sqlite_target(path)
-
     engine = create_engine(
         "sqlite://", creator=lambda: _connect(target, timeout), poolclass=NullPool
     )
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        write = connection.get_execution_options().get("everyskill_write")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        if connection.get_execution_options().get("everyskill_write"):
+            _begin_writing(connection, timeout)
+        else:
+            connection.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def _begin_writing(connection: Connection, seconds: float) -> None:
+    """Wait to be the only writer, a little at a time: inside of SQLite nobody hears Ctrl-C."""
+    deadline = time.monotonic() + seconds
+    while True:
+        rest = max(0.0, min(SLICE_SECONDS, deadline - time.monotonic()))
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(rest * 1000)}")
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            if not _is_busy(error.orig) or time.monotonic() >= deadline:
+                raise
+        else:
+            break
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 
 
 def _sqlite_target(path: Path) -> str:
@@ -199,7 +185,7 @@ def _sqlite_target(path: Path) -> str:
     WAL needs to write beside the file even to read it. Where that is impossible and no log stands
     beside it, the file cannot change under us, and ``immutable`` reads it as it is.
     """
-    uri = "file:" + quote(str(path.absolute()))
+    uri = "file:" + quote(os.fsencode(path.absolute()))
     if not _is_read_only(path):
         return uri
     log = path.with_name(path.name + "-wal")
@@ -234,12 +220,15 @@ def _wal(connection: sqlite3.Connection, timeout: float) -> None:
             if _is_ours(connection):
                 connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            busy = error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
-            if not busy or time.monotonic() > deadline:
+            if not _is_busy(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
         else:
             return
+
+
+def _is_busy(error: BaseException | None) -> bool:
+    return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
 
 
 def _is_ours(connection: sqlite3.Connection) -> bool:

@@ -115,7 +115,7 @@ _BY_STATE = {
     "3D": NotReady,  # no such database
     "3F": NotReady,  # no such schema
     "42": NotReady,  # no such table or column: not our schema
-    "25": Forbidden,  # read-only transaction: a standby server
+    "25006": Forbidden,  # read-only transaction: a standby server
     "XX": IntegrityFailure,  # internal error, data corrupted
 }
 _HINTS = {
@@ -131,7 +131,8 @@ def _postgresql(error: DBAPIError, where: str) -> EveryskillError:
     said = first_line(error.orig or error)
     if state == "42501":
         return Forbidden(f"The database refused: {said}.", _HINTS[Forbidden])
-    kind = _BY_STATE.get(state[:2]) or (_without_state(said) if not state else Unavailable)
+    kind = _BY_STATE.get(state) or _BY_STATE.get(state[:2])
+    kind = kind or (_without_state(said) if not state else Unavailable)
     return kind(f"The database {where} failed: {said}.", _HINTS[kind])
 
 

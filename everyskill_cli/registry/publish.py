@@ -8,7 +8,7 @@ are stored and again under the skill's lock, because another publisher may have 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -89,13 +89,17 @@ def _carry_out(registry: Registry, candidate: Candidate, decision: Decision) -> 
     while True:
         if decision.event in ("publish", "draft"):
             _store(registry, candidate)
+        outcome: Outcome | None = None
         try:
             with registry.database.writing() as tx:
-                return _write(tx, registry, candidate)
+                outcome = _write(tx, registry, candidate)
         except ObjectCondemned:
             _outlast_collector(registry, candidate.key)
+            continue
         except CommitUnknown as error:
-            return _look_up(registry, candidate, error)
+            assert outcome is not None  # noqa: S101 - COMMIT is sent behind the last statement
+            _require_committed(registry, candidate, outcome.decision, error)
+        return outcome
 
 
 def _store(registry: Registry, candidate: Candidate) -> None:
@@ -179,37 +183,40 @@ def _newcomer(
 
 
 def _outlast_collector(registry: Registry, key: str) -> None:
-    """Wait until garbage collection has let go of the object; do its work if it died."""
+    """Wait until garbage collection has let go of the object, or take its mark off if it died.
+
+    The object is not deleted for it: by the time that happens, another publisher who met the same
+    mark may have committed a version with it. Storing it again finds out whether it is there.
+    """
     while True:
         with registry.database.reading() as tx:
             age = versions.condemned_since(tx, key)
         if age is None:
             return
         if age > STALE_MARK:
-            registry.store.delete(key)
             with registry.database.writing() as tx:
                 versions.reprieve(tx, key)
             return
         time.sleep(0.2)
 
 
-def _look_up(registry: Registry, candidate: Candidate, error: CommitUnknown) -> Outcome:
-    """Find out on a new connection whether the transaction was committed."""
+def _require_committed(
+    registry: Registry, candidate: Candidate, decision: Decision, error: CommitUnknown
+) -> None:
+    """Find out on a new connection whether the transaction was committed; else Unavailable."""
     with registry.database.reading() as tx:
-        event = versions.event(tx, candidate.event_id)
-    if event is None:
+        if decision.event is not None:
+            stands = versions.event(tx, candidate.event_id) is not None
+        else:  # only the skill's own fields were changed
+            head = skills.heads(tx, [candidate.slug]).get(candidate.slug)
+            options = replace(candidate.options, expect=None)
+            again = decide(candidate.slug, head, candidate.bundle.content_hash, options)
+            stands = not again.updated
+    if not stands:
         raise Unavailable(
-            f"{error.message.rstrip('.')}, and nothing new stands there.",
+            f"{error.message.rstrip('.')}, and nothing new stands there yet.",
             "Run the same command again: it has one effect, however often it is run.",
         ) from error
-    kind = event.kind
-    assert kind in ("publish", "draft", "promote")  # noqa: S101 - the candidate's own event
-    return Outcome(
-        Decision(kind, event.version),
-        event.created_at,
-        event.published_version,
-        event.draft_version,
-    )
 
 
 def _answer(

@@ -105,7 +105,7 @@ class Store(ABC):
             raise NotFound(f"There is no object at {self.location(key)}.")
         raise IntegrityFailure(
             f"{self.location(key)} does not hold the bytes that were published.",
-            "Do not use what it holds. `everyskill verify` checks the other objects.",
+            "Do not use what it holds, and find out who changed it or which disk failed.",
         )
 
     @final

@@ -155,7 +155,9 @@ def _rate_fields(result: RateResult) -> tuple[Field, ...]:
         ),
         Field("version_average_rating", of_version, "this version"),
         Field("version_rating_count", only_piped(result.version_rating_count)),
-        Field("average_rating", average(result.average_rating, result.rating_count), "all versions"),
+        Field(
+            "average_rating", average(result.average_rating, result.rating_count), "all versions"
+        ),
         Field("rating_count", only_piped(result.rating_count)),
     )
 

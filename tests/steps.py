@@ -1,0 +1,128 @@
+"""The steps of a run of the program, numbered, and what is to happen after one of them.
+
+A step is the end of a call that others can see (a statement answered, a file given its name, a
+request sent) or that divides the story of a publish. Between two neighbouring steps nothing
+outside of the process changes, so a process ended after each of them was ended everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from functools import reduce, wraps
+from importlib import import_module
+from typing import Any
+
+START = "start"
+CALLS = (
+    "everyskill_cli.registry.candidate:read_skill",
+    "everyskill_cli.registry.candidate:pack",
+    "everyskill_cli.registry.publish:publish",
+    "everyskill_cli.stores.base:Store.claim",
+    "everyskill_cli.stores.base:Store.put",
+    "everyskill_cli.database.engine:_wal",  # the first bytes of a new SQLite file
+    "everyskill_cli.cli.render:answer",
+    "http.client:HTTPConnection.send",
+    "http.client:HTTPResponse.begin",
+    "os:fsync",
+    "os:link",
+    "os:mkdir",
+    "os:replace",
+    "os:unlink",
+    "os:write",
+)
+_write = os.write  # the steps' own
+
+
+class Steps:
+    """Numbers the steps of this process into a file; halts or ends it after one.
+
+    The start is number 0.
+
+    Args:
+        file: a descriptor to which each step's name is written, one a line.
+        after: the number, or the name, of the step after which `number` is sent to ourselves.
+        number: SIGKILL, or SIGSTOP to go on at SIGCONT.
+    """
+
+    def __init__(self, file: int, after: int | str | None, number: int) -> None:
+        self._file = file
+        self._after = after
+        self._number = number
+        self._taken = -1
+
+    def take(self, name: str) -> None:
+        """Note that a step was taken."""
+        self._taken += 1
+        _write(self._file, f"{name}\n".encode())
+        if self._after in (self._taken, name):
+            self._after = None
+            os.kill(os.getpid(), self._number)
+
+    def watch(self) -> None:
+        """Number every step from here on; for a process that does nothing afterwards."""
+        for target in CALLS:
+            self._follow(target)
+        self._follow_new_files()
+        self._follow_statements()
+        self.take(START)
+
+    def _follow(self, target: str) -> None:
+        name = target.rpartition(".")[2].rpartition(":")[2] if target[:3] != "os:" else target
+        _wrap(target, lambda *_: self.take(name.replace("os:", "os.")))
+
+    def _follow_new_files(self) -> None:
+        def opened(_: Any, path: Any, flags: int = 0, *more: Any) -> None:
+            if flags & os.O_CREAT:
+                self.take("os.open of a new file")
+
+        _wrap("os:open", opened)
+
+    def _follow_statements(self) -> None:
+        from sqlalchemy import Connection, Engine, event
+
+        writing = False
+
+        @event.listens_for(Engine, "commit")
+        def commits(connection: Connection) -> None:
+            nonlocal writing
+            writing = bool(connection.get_execution_options().get("everyskill_write"))
+
+        @event.listens_for(Engine, "after_cursor_execute")
+        def executed(connection: Connection, cursor: Any, statement: str, *more: Any) -> None:
+            self.take(name_of(statement))
+
+        done = "sqlalchemy.engine.default:DefaultDialect.do_commit"
+        _wrap(done, lambda *_: self.take("COMMIT" if writing else "END"))
+
+
+def name_of(statement: str) -> str:
+    """A statement's verb and what it is about: `INSERT INTO skills`, `SELECT skills`."""
+    words = statement.split()
+    if words[0] == "SELECT":
+        table = words[words.index("FROM") + 1] if "FROM" in words else ""
+        lock = " FOR UPDATE" if " FOR NO KEY UPDATE" in statement else ""
+        return f"SELECT {table}".strip() + lock
+    named = {"INSERT": 3, "UPDATE": 2, "DELETE": 3, "CREATE": 3, "BEGIN": 2}
+    return " ".join(words[: named.get(words[0], 1)])
+
+
+def _wrap(target: str, after: Callable[..., None]) -> None:
+    """Call `after` with the result and the arguments whenever the function has returned."""
+    module, _, path = target.partition(":")
+    *parents, last = path.split(".")
+    owner = reduce(getattr, parents, import_module(module))
+    original = getattr(owner, last)
+
+    @wraps(original)
+    def wrapper(*arguments: Any, **named: Any) -> Any:
+        result = original(*arguments, **named)
+        after(result, *arguments)
+        return result
+
+    setattr(owner, last, wrapper)
+
+
+KILL = int(signal.SIGKILL)
+HALT = int(signal.SIGSTOP)

@@ -1,0 +1,222 @@
+"""Hostile folders, files and archives through the program: refused at once, nothing left behind."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from everyskill_cli.chain import details_hash
+from everyskill_cli.database.queries import skills, users, versions
+from everyskill_cli.model import NewSkill
+from everyskill_cli.registry import Registry
+from everyskill_cli.stores import OBJECT_MAX, content_key
+from tests.commands import Commands, assert_failed, assert_json_failure, rows, tree
+from tests.conftest import Everyskill, Finished
+from tests.hostile import ARCHIVES, FOLDERS, Hostile, HostileArchive
+from tests.registries import make_registry, write_skill
+from tests.rows import append, make_version
+
+CPU_SECONDS = 2.0
+HANGS_SECONDS = 60
+NOT_THERE = ("missing", "below-a-file")  # a usage error: nothing is there that could be hostile
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Commands:
+    monkeypatch.setenv("EVERYSKILL_USER", "ann@example.org")
+    return Commands(capsys)
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """At most two seconds of CPU time, and no waiting for a pipe that nobody writes to."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError("it hangs")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(HANGS_SECONDS)
+    start = time.thread_time()
+    try:
+        yield
+        assert time.thread_time() - start < CPU_SECONDS
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+# What somebody publishes.
+
+
+@pytest.mark.parametrize("case", FOLDERS, ids=lambda case: case.name)
+def test_what_is_hostile_is_refused_at_once_and_leaves_nothing(
+    cli: Commands, home: Path, tmp_path: Path, case: Hostile
+) -> None:
+    path = case.build(tmp_path)
+    with at_once():
+        done = cli("publish", path)
+    if case.name in NOT_THERE:
+        assert_failed(done, 2, "does not exist")
+        return
+    assert_failed(done, 3)
+    assert "\x1b" not in done.stderr
+    with at_once():
+        refusal = cli("publish", path, "--json", "--dry-run")
+    assert_json_failure(refusal, 3, "InvalidSkill")
+    assert refusal.error["rule"] == case.rule
+    assert list(home.iterdir()) == []
+
+
+def test_a_registry_with_skills_is_as_it_was(cli: Commands, home: Path, tmp_path: Path) -> None:
+    assert cli("publish", write_skill(tmp_path)).code == 0
+    before = tree(home)
+    for number, case in enumerate(case for case in FOLDERS if case.rule in ("symlink", "yaml-tag")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert cli("publish", case.build(folder), "--slug", "demo").code in (2, 3)
+    assert tree(home) == before
+
+
+@pytest.mark.parametrize("name", ["fifo", "11000-files-left-out", "json-deep", "escape-in-name"])
+def test_a_process_of_its_own_refuses_the_same(
+    everyskill: Everyskill, home: Path, tmp_path: Path, name: str
+) -> None:
+    [case] = [case for case in FOLDERS if case.name == name]
+    assert_failed(everyskill("publish", case.build(tmp_path)), 3)
+    assert list(home.iterdir()) == []
+
+
+# What a store returns.
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
+    """A registry that the commands use too."""
+    url = f"sqlite:///{tmp_path}/registry.db"
+    monkeypatch.setenv("EVERYSKILL_DATABASE_URL", url)
+    monkeypatch.setenv("EVERYSKILL_STORE_URL", f"file://{tmp_path}/store")
+    opened = make_registry(url, tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def stored(registry: Registry, tmp_path: Path) -> Callable[..., Path]:
+    """Write a version's row and its object as a lying publisher might, past every check of ours."""
+
+    def add(data: bytes, content_type: str, content_hash: str | None = None) -> Path:
+        content_hash = content_hash or hashlib.sha256(data).hexdigest()
+        with registry.database.writing() as tx:
+            user_id = users.ensure(tx, "eve@example.org")
+            skill = NewSkill(
+                id=str(uuid.uuid4()),
+                slug="hostile",
+                name="hostile",
+                description="A skill that is not what it seems.",
+                category=None,
+                tags=(),
+                author_id=user_id,
+            )
+            skill_id = skills.add(tx, skill)
+            number, now = skills.next_version(tx, skill_id)
+            honest = make_version(skill_id, user_id, number, now)
+            version = replace(
+                honest,
+                content_hash=content_hash,
+                content_url=content_key(content_hash),
+                content_type=content_type,
+                size_bytes=min(len(data), OBJECT_MAX),  # the row is honest where it has to be
+                details_hash=details_hash(
+                    name=honest.name,
+                    description=honest.description,
+                    content_type=content_type,
+                    files=honest.files,
+                    metadata=honest.metadata,
+                    message=honest.message,
+                ),
+            )
+            versions.add(tx, version)
+            append(tx, version, "publish", slug="hostile")
+        place = tmp_path / "store" / version.content_url
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+        return place
+
+    return add
+
+
+def show(cli: Commands, *words: str | Path) -> Finished:
+    with at_once():
+        return cli("show", "hostile", "--content", *words)
+
+
+@pytest.mark.parametrize("case", ARCHIVES, ids=lambda case: case.name)
+def test_an_archive_that_breaks_a_rule_though_its_hash_is_right(
+    cli: Commands, stored: Callable[..., Path], tmp_path: Path, case: HostileArchive
+) -> None:
+    data = case.build()
+    stored(data, case.content_type)
+    before = tree(tmp_path)
+    done = show(cli)
+    if case.rule == "bundle-too-large":  # more than a store ever reads of an object
+        assert_failed(done, 7)
+        return
+    assert_failed(done, 3)
+    refusal = show(cli, "--json")
+    assert_json_failure(refusal, 3, "InvalidSkill")
+    assert refusal.error["rule"] == case.rule
+    assert_failed(show(cli, "-o", tmp_path / "answer"), 3)
+    assert tree(tmp_path) == before
+    assert cli("show", "hostile").code == 0
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [lambda data: data + b"x", lambda data: data[:-1], lambda data: b""],
+    ids=["longer", "shorter", "empty"],
+)
+def test_an_object_whose_hash_is_wrong(
+    cli: Commands,
+    registry: Registry,
+    tmp_path: Path,
+    spoil: Callable[[bytes], bytes],
+) -> None:
+    assert cli("publish", write_skill(tmp_path, "hostile", a_md="# A\n")).code == 0
+    [place] = (tmp_path / "store" / "sha256").rglob("*/*")
+    place.chmod(0o644)
+    place.write_bytes(spoil(place.read_bytes()))
+    before = rows(registry.settings.database_url)
+    assert_failed(show(cli), 7, "does not hold the bytes that were published")
+    assert_json_failure(show(cli, "--json"), 7, "IntegrityFailure")
+    assert_failed(show(cli, "-o", tmp_path / "answer"), 7)
+    assert not (tmp_path / "answer").exists()
+    assert rows(registry.settings.database_url) == before
+
+
+def test_a_good_archive_of_other_files_than_the_row_names(
+    cli: Commands, registry: Registry, stored: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The row has an empty manifest here, so the object is whole, right and not what it says."""
+    assert cli("publish", write_skill(tmp_path, "good", a_md="# A\n")).code == 0
+    [place] = (tmp_path / "store" / "sha256").rglob("*/*")
+    stored(place.read_bytes(), "application/zip")
+    assert_failed(show(cli), 7)
+
+
+def test_a_link_in_place_of_an_object(
+    cli: Commands, registry: Registry, stored: Callable[..., Path], tmp_path: Path
+) -> None:
+    place = stored(b"# Text\n", "text/markdown; charset=utf-8")
+    place.unlink()
+    (tmp_path / "secret").write_bytes(b"# Text\n")
+    place.symlink_to(tmp_path / "secret")
+    assert_failed(show(cli), 7, "is a link")

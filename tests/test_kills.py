@@ -1,0 +1,273 @@
+"""A publisher killed at any step leaves nothing half done, and running it again has one effect."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from everyskill_cli.stores import content_key
+from tests.forks import Forks
+from tests.registries import make_registry, write_skill
+from tests.sites import FolderStores, S3Stores, Site, Standing, Stores
+
+LANES = 2  # kills at a time
+# After these others see nothing new: of neighbours among them only the last is worth a kill.
+QUIET = {"SELECT", "END", "PRAGMA", "CREATE", "--", "_wal", "BEGIN"}
+LOUD = {"BEGIN IMMEDIATE", "SELECT skills FOR UPDATE"}
+# Steps after which a publish must have been killed, or this module watches nothing.
+ALWAYS = {"start", "read_skill", "pack", "INSERT INTO version_events", "COMMIT", "publish"}
+BYTES = {"claim", "put", "UPDATE skills", "INSERT INTO skill_versions"}
+WITHIN = {
+    "folder": {"os.mkdir", "os.open of a new file", "os.write", "os.fsync", "os.link", "os.unlink"},
+    "s3": {"send", "begin"},
+}
+
+
+@dataclass(frozen=True)
+class Story:
+    """A publish to be killed.
+
+    Attributes:
+        before: what was published before it, by its options; the text counts up.
+        again: whether it publishes the last text once more, instead of a new one.
+        kind: the event that it appends.
+        status: what it says once it is done.
+        steps: what it must take besides those that every story has.
+    """
+
+    before: tuple[tuple[str, ...], ...]
+    again: bool
+    kind: str
+    status: str
+    steps: frozenset[str]
+
+
+STORIES = {
+    "first": Story(
+        before=(),
+        again=False,
+        kind="publish",
+        status="published",
+        steps=frozenset(BYTES | {"INSERT INTO users", "INSERT INTO skills"}),
+    ),
+    "second": Story(
+        before=((),), again=False, kind="publish", status="published", steps=frozenset(BYTES)
+    ),
+    "promote": Story(
+        before=((), ("--draft",)), again=True, kind="promote", status="promoted", steps=frozenset()
+    ),
+}
+
+
+class Lane:
+    """Sets the same scene for one kill after the other.
+
+    On SQLite a scene is a copy of one registry. On PostgreSQL a copy costs 300 ms of CPU, so there
+    it is a skill by a user of its own in the same registry, with a store of its own.
+    """
+
+    def __init__(self, story: Story, forks: Forks, url: str, stores: Stores, folder: Path) -> None:
+        self.story = story
+        self.forks = forks
+        self._url = url
+        self._stores = stores
+        self._folder = folder
+        self._settled: dict[str, bytes] = {}  # objects of earlier scenes
+        if not self._shared:
+            self._base = self._site(url, stores.new(), "demo")
+            self._play(self._base, "demo")
+
+    @property
+    def _shared(self) -> bool:
+        return self._url.startswith("postgresql")
+
+    def rehearse(self) -> list[str]:
+        """Give the steps of a publish that nobody kills."""
+        slug = "demo-rehearsed" if self._shared else "demo"
+        site, skill = self._scene(slug, -1)
+        steps = self.forks.run("publish", skill, "--json", env=site.env).steps
+        self._settle(site, site.audit(slug))
+        return steps
+
+    def kill(self, number: int, name: str) -> None:
+        """Kill a publish after one step, look, run it again, and look again."""
+        slug = f"demo-{number}" if self._shared else "demo"
+        site, skill = self._scene(slug, number)
+        before = site.standing(slug)
+
+        publish = ("publish", skill, "--json")
+        killed = self.forks.start(publish, env=site.env, kill_after=number).wait()
+        assert (killed.code, killed.steps[-1]) == (-9, name)
+        standing = site.audit(slug)
+        committed = standing != before
+        assert committed == _committed(killed.steps)
+
+        again = self.forks.run(*publish, env=site.env)
+        assert (again.code, again.stderr) == (0, "")
+        [result] = again.json["results"]
+        assert result["status"] == ("unchanged" if committed else self.story.status)
+        after = site.audit(slug)
+        assert not committed or after == standing
+        assert after == self._with_one_more(before, result["content_hash"])
+        assert result["published_version"] == result["version"] == after.published
+        self._stores.assert_whole(site.env)
+        self._settle(site, after)
+
+    def _settle(self, site: Site, standing: Standing) -> None:
+        """Keep a scene's objects: later audits of the same registry see them nowhere else."""
+        for key in map(content_key, standing.versions):
+            self._settled[key] = site.get(key)
+
+    def _with_one_more(self, before: Standing, content_hash: str) -> Standing:
+        new = () if self.story.again else (content_hash,)
+        versions = before.versions + new
+        return Standing(versions, (*before.events, self.story.kind), len(versions), 1)
+
+    def _scene(self, slug: str, number: int) -> tuple[Site, Path]:
+        if self._shared:
+            site = self._site(self._url, self._stores.new(), slug)
+            self._play(site, slug)
+        else:
+            source = Path(self._url.removeprefix("sqlite:///"))
+            target = source.with_name(f"copy-{number}.db")
+            if source.exists():
+                shutil.copyfile(source, target)
+            site = self._site(f"sqlite:///{target}", self._stores.copy(self._base.env), slug)
+        last = len(self.story.before) - self.story.again
+        return site, self._skill(slug, last)
+
+    def _play(self, site: Site, slug: str) -> None:
+        """Bring a skill to where the story begins."""
+        commands = [
+            ("publish", self._skill(slug, number), *options)
+            for number, options in enumerate(self.story.before)
+        ]
+        assert [done.code for done in self.forks.start(*commands, env=site.env).wait_all()] == [
+            0 for _ in commands
+        ]
+
+    def _skill(self, slug: str, number: int) -> Path:
+        return write_skill(self._folder / f"text-{number}", slug, body=f"Text {number}.")
+
+    def _site(self, url, store, slug) -> Site:
+        env = {**store, "EVERYSKILL_DATABASE_URL": url, "EVERYSKILL_USER": f"{slug}@example.org"}
+        return Site(env, lambda key: self._settled.get(key) or self._stores.get(env, key))
+
+
+def _committed(steps: list[str]) -> bool:
+    """Whether a publish came to the end of the transaction that has its event."""
+    event = "INSERT INTO version_events"
+    return event in steps and "COMMIT" in steps[steps.index(event) :]
+
+
+def thinned(steps: list[str]) -> list[tuple[int, str]]:
+    """The steps that are worth a kill, with their numbers."""
+    quiet = [step.split()[0] in QUIET and step not in LOUD for step in steps]
+    pairs = zip(quiet, [*quiet[1:], False], strict=True)
+    return [(number, steps[number]) for number, pair in enumerate(pairs) if not all(pair)]
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[list[Forks]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(Forks()) for _ in range(LANES)]
+
+
+@pytest.fixture
+def stores(request, tmp_path) -> Stores:
+    if request.param == "folder":
+        return FolderStores(tmp_path)
+    return S3Stores(request.getfixturevalue("s3_server"))
+
+
+@pytest.fixture
+def urls(request, tmp_path) -> list[str]:
+    """A database for each lane."""
+    if request.param == "sqlite":
+        return [f"sqlite:///{tmp_path}/lane-{number}.db" for number in range(LANES)]
+    server = request.getfixturevalue("postgres_server")
+    urls = [server.create_database() for _ in range(LANES)]
+    for url in urls:
+        make_registry(url, tmp_path).close()
+    request.addfinalizer(lambda: [server.drop_database(url) for url in urls])
+    return urls
+
+
+@pytest.fixture(params=STORIES)
+def lanes(request, urls, stores, forks, tmp_path) -> list[Lane]:
+    story = STORIES[request.param]
+    return [
+        Lane(story, forks[number], urls[number], stores, tmp_path / f"lane-{number}")
+        for number in range(LANES)
+    ]
+
+
+def kill_at(points: list[tuple[int, str]], lanes: list[Lane]) -> None:
+    def work(number: int) -> None:
+        for point in points[number::LANES]:
+            lanes[number].kill(*point)
+
+    with ThreadPoolExecutor(LANES) as threads:
+        list(threads.map(work, range(LANES)))
+
+
+def on_every_registry(test):
+    """Run a test on each database with each store."""
+    test = pytest.mark.parametrize("stores", ["folder", "s3"], indirect=True)(test)
+    return pytest.mark.parametrize("urls", ["sqlite", "postgresql"], indirect=True)(test)
+
+
+@on_every_registry
+def test_a_publisher_killed_after_a_step(lanes, stores, record_property):
+    points = thinned(lanes[0].rehearse())
+    expected = ALWAYS | lanes[0].story.steps
+    if "put" in expected:
+        expected |= WITHIN["folder" if isinstance(stores, FolderStores) else "s3"]
+    assert expected <= {name for _, name in points}
+    record_property("kills", len(points))
+    kill_at(points, lanes)
+
+
+@pytest.mark.long
+@on_every_registry
+def test_a_publisher_killed_after_every_step(lanes):
+    kill_at(list(enumerate(lanes[0].rehearse())), lanes)
+
+
+@pytest.mark.long
+@on_every_registry
+def test_a_hundred_publishers_killed_at_random(urls, stores, everyskill, tmp_path):
+    """Real processes, in the midst of whatever they do, one new version after the other."""
+    env = {**stores.new(), "EVERYSKILL_DATABASE_URL": urls[0], "EVERYSKILL_USER": "ann@example.org"}
+    site = Site(env, cache(lambda key: stores.get(env, key)))
+    chance = random.Random(8)
+    longest = 1.0
+    for number in range(1, 101):
+        skill = write_skill(tmp_path, body=f"Text {number}.")
+        victim = everyskill.start("publish", skill, env=env)
+        with suppress(subprocess.TimeoutExpired):
+            victim.communicate(timeout=chance.uniform(0, longest))
+        victim.kill()
+        standing = site.audit()
+        assert len(standing.versions) in (number - 1, number)
+        assert len(standing.events) == len(standing.versions)
+
+        started = time.monotonic()
+        again = everyskill("publish", skill, "--json", env=env)
+        longest = time.monotonic() - started
+        assert again.code == 0
+        there = len(standing.versions) == number
+        assert again.json["status"] == ("unchanged" if there else "published")
+        assert site.standing().published == len(site.standing().versions) == number
+    site.audit()
+    stores.assert_whole(env)
