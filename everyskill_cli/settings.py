@@ -93,7 +93,7 @@ def load(
     found: dict[str, tuple[str, str]] = {}
     for source in (
         _from_file(_user_file(environ, home)),
-        _from_file(_project_file(folder or Path.cwd())),
+        _from_file(_project_file(folder or _working_folder())),
         {
             name: (environ[variable], variable)
             for name, variable in VARIABLES.items()
@@ -117,6 +117,8 @@ def load(
     store_url = values.get("store_url") or (
         f"s3://{values['s3_bucket']}" if "s3_bucket" in values else _file_url(home / "store")
     )
+    scheme, separator, place = store_url.partition("://")
+    store_url = scheme.lower() + separator + place
     return Settings(
         home=home,
         home_origin="EVERYSKILL_HOME" if environ.get("EVERYSKILL_HOME") else DEFAULT,
@@ -125,7 +127,7 @@ def load(
         s3=s3,
         user=values.get("user"),
         effective=_effective(found, database_url, store_url),
-        problem=_problem(values, environ, database_url, store_url),
+        problem=_empty(environ) or _problem(values, environ, database_url, store_url),
     )
 
 
@@ -160,12 +162,17 @@ def hide_password(url: str) -> str:
     Passwords hold ``/``, ``?`` and ``@`` as well, wrongly: everything up to the last ``@`` goes.
     """
     shown = re.sub(r"((?:^|://)[^/:]*):(?!//).*@", r"\1:***@", url)
-    return re.sub(r"(?i)([?&][a-z_]*(?:password|secret|token)=)[^&]*", r"\1***", shown)
+    return re.sub(r"(?i)([?&][^=&]*(?:passw|secret|token|key)[^=&]*=)[^&]*", r"\1***", shown)
 
 
 def _home(environ: Mapping[str, str]) -> Path:
     if environ.get("EVERYSKILL_HOME"):
-        return Path(environ["EVERYSKILL_HOME"]).expanduser().absolute()
+        try:
+            return Path(environ["EVERYSKILL_HOME"]).expanduser().absolute()
+        except RuntimeError as error:
+            raise NotReady(
+                f"EVERYSKILL_HOME names no folder: {error}.", "Write an absolute path."
+            ) from error
     import platformdirs  # 12 ms that a configured team does not pay
 
     return platformdirs.user_data_path("everyskill", appauthor=False)
@@ -179,12 +186,25 @@ def _user_file(environ: Mapping[str, str], home: Path) -> Path:
     return platformdirs.user_config_path("everyskill", appauthor=False) / USER_FILE
 
 
+def _working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise NotReady(
+            "The folder that you are in does not exist any more.", "Go to one that does: cd ~"
+        ) from error
+
+
 def _project_file(folder: Path) -> Path:
-    """The nearest one on the way up; the search ends at the root of a git checkout."""
-    for place in (folder, *folder.parents):
-        if (place / PROJECT_FILE).is_file() or (place / ".git").exists():
-            return place / PROJECT_FILE
-    return folder / PROJECT_FILE
+    """The nearest one up to the root of the git checkout; outside of one, the folder's own.
+
+    Farther up, and in a shared folder such as /tmp, it could be anybody's.
+    """
+    places = (folder, *folder.parents)
+    roots = [number for number, place in enumerate(places) if (place / ".git").exists()]
+    inside = places[: roots[0] + 1] if roots else places[:1]
+    found = [place for place in inside if (place / PROJECT_FILE).is_file()]
+    return (found[0] if found else folder) / PROJECT_FILE
 
 
 def _from_file(path: Path) -> dict[str, tuple[str, str]]:
@@ -220,6 +240,11 @@ def _checked(path: Path, name: str, value: Any) -> str:
         )
     if not isinstance(value, str) or not value:
         raise NotReady(f"{name} in {path} must be a text.", _LINE)
+    if path.name == PROJECT_FILE and name == "user":
+        raise NotReady(
+            f"{path} says who you are; that file is meant to be committed.",
+            f"Remove it there and set {VARIABLES[name]} in the environment.",
+        )
     if path.name == PROJECT_FILE and hide_password(value) != value:
         raise NotReady(
             f"{name} in {path} holds a password; that file is meant to be committed.",
@@ -253,6 +278,20 @@ def _effective(
     return tuple(
         Setting(name=name, value=shown.get(name), origin=origins.get(name, DEFAULT))
         for name in VARIABLES
+    )
+
+
+def _empty(environ: Mapping[str, str]) -> NotReady | None:
+    """Refuse a variable that is set to nothing: CI does that to a secret that it does not have.
+
+    Taking it for unset would publish to this machine's own registry and call it a success.
+    """
+    empty = [variable for variable in VARIABLES.values() if environ.get(variable) == ""]
+    if not empty:
+        return None
+    return NotReady(
+        f"{' and '.join(empty)} {'is' if len(empty) == 1 else 'are'} set to nothing.",
+        f"Give a value, or unset {'it' if len(empty) == 1 else 'them'}.",
     )
 
 

@@ -15,12 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from tests.steps import HALT, KILL, Steps
 
@@ -75,6 +76,11 @@ class Fork:
             time.sleep(0.01)
         return self
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has come to its end, though nobody has waited for it yet."""
+        return "code" in self._forks.ask({"look": self.pid})
+
     def resume(self) -> Self:
         """Let a halted run go on."""
         os.kill(self.pid, signal.SIGCONT)
@@ -123,7 +129,7 @@ class Forks:
         self,
         *commands: Sequence[str | Path],
         env: Mapping[str, str] | None = None,
-        halt_after: int | str | None = None,
+        halt_after: str | Sequence[str] = (),
         kill_after: int | str | None = None,
     ) -> Fork:
         """Start one process that runs these commands in order.
@@ -131,9 +137,10 @@ class Forks:
         Args:
             commands: each the words behind the program's name.
             env: variables besides those that the test has.
-            halt_after: the number or name of a step; 0 is before the first.
-            kill_after: the same.
+            halt_after: the name of a step, or several in order.
+            kill_after: the number or the name of a step.
         """
+        halts = [halt_after] if isinstance(halt_after, str) else list(halt_after)
         folder = Path(tempfile.mkdtemp(prefix="everyskill-fork-"))
         for name in ("stdout", "stderr", "steps", "done"):
             (folder / name).touch()
@@ -143,7 +150,7 @@ class Forks:
                 "env": {**os.environ, **(env or {})},
                 "cwd": str(Path.cwd()),
                 "folder": str(folder),
-                "after": halt_after if kill_after is None else kill_after,
+                "after": halts if kill_after is None else [kill_after],
                 "signal": HALT if kill_after is None else KILL,
             }
         )
@@ -181,26 +188,43 @@ class Forks:
 def serve() -> None:
     """Fork and wait, as the requests on stdin say; end with them, and leave nobody behind."""
     _warm_up()
-    running: set[int] = set()
+    children = _Children()
     _reply({})
     for line in sys.stdin:
         request = json.loads(line)
+        if request:
+            _reply(children.answer(request))
+    children.kill()
+
+
+class _Children:
+    """The forked processes, and how those ended that were looked at and not yet waited for."""
+
+    def __init__(self) -> None:
+        self._started: list[int] = []
+        self._ended: dict[int, dict[str, int]] = {}
+
+    def answer(self, request: dict[str, Any]) -> dict[str, int]:
         if "wait" in request:
-            answer = _wait(request["wait"])
-            if "code" in answer:
-                running.discard(request["wait"])
-        elif "commands" in request:
-            pid = os.fork()
-            if not pid:
-                os._exit(_run(request))
-            running.add(pid)
-            answer = {"pid": pid}
-        else:
-            continue
-        _reply(answer)
-    for pid in running:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+            pid = request["wait"]
+            return self._ended.pop(pid, None) or _wait(pid, os.WUNTRACED)
+        if "look" in request:
+            pid = request["look"]
+            seen = self._ended.get(pid) or _wait(pid, os.WNOHANG)
+            if "code" in seen:
+                self._ended[pid] = seen
+            return seen
+        pid = os.fork()
+        if not pid:
+            _be_the_program(request)
+        self._started.append(pid)
+        return {"pid": pid}
+
+    def kill(self) -> None:
+        for pid in self._started:
+            with suppress(ChildProcessError):  # it was waited for
+                if "running" in _wait(pid, os.WNOHANG):
+                    os.kill(pid, signal.SIGKILL)
 
 
 def _reply(answer: dict[str, int]) -> None:
@@ -208,15 +232,26 @@ def _reply(answer: dict[str, int]) -> None:
     sys.stdout.flush()
 
 
-def _wait(pid: int) -> dict[str, int]:
-    _, status = os.waitpid(pid, os.WUNTRACED)
+def _wait(pid: int, options: int) -> dict[str, int]:
+    found, status = os.waitpid(pid, options)
+    if not found:
+        return {"running": pid}
     if os.WIFSTOPPED(status):
         return {"halted": pid}
     return {"code": os.waitstatus_to_exitcode(status)}
 
 
-def _run(request: dict[str, Any]) -> int:
-    """Be the program: in the forked process, which ends afterwards."""
+def _be_the_program(request: dict[str, Any]) -> NoReturn:
+    """Run the commands and end: the forked process never comes back to the requests."""
+    try:
+        _run(request)
+    except BaseException:  # noqa: BLE001 - whatever it is, the test shall see it
+        traceback.print_exc()
+        os._exit(70)
+    os._exit(0)
+
+
+def _run(request: dict[str, Any]) -> None:
     from everyskill_cli.cli.main import main
 
     os.environ.clear()
@@ -236,7 +271,6 @@ def _run(request: dict[str, Any]) -> int:
             done.write(json.dumps({"code": code, **_texts(folder)}) + "\n")
         for name in ("stdout", "stderr", "steps"):
             os.ftruncate(files[name], 0)
-    return 0
 
 
 def _texts(folder: Path) -> dict[str, Any]:

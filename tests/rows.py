@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from dataclasses import replace
 
 from everyskill_cli.chain import details_hash
 from everyskill_cli.database.engine import Transaction
@@ -67,7 +68,7 @@ def append(tx: Transaction, version: SkillVersion, kind: EventKind, *, slug: str
         kind=kind,
         slug=slug,
         actor_id=version.created_by,
-        at=records.now(tx),
+        at=version.created_at if kind in ("publish", "draft") else records.now(tx),
         **more,
     )
     return events.append(tx, act, version)
@@ -89,5 +90,9 @@ def add_rating(
         created_at=now,
         updated_at=now,
     )
-    ratings.put(tx, rating)
+    before = ratings.find(tx, rating.user_id, version.id)
+    if before is None and ratings.add(tx, rating):
+        return rating
+    before = before or ratings.find(tx, rating.user_id, version.id)
+    ratings.change(tx, replace(rating, id=before.id))
     return rating

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce, wraps
 from importlib import import_module
 from typing import Any
@@ -42,23 +42,23 @@ class Steps:
 
     Args:
         file: a descriptor to which each step's name is written, one a line.
-        after: the number, or the name, of the step after which `number` is sent to ourselves.
-        number: SIGKILL, or SIGSTOP to go on at SIGCONT.
+        after: numbers or names of the steps, in order, after which we get the signal.
+        signal_: SIGKILL, or SIGSTOP to go on at SIGCONT.
     """
 
-    def __init__(self, file: int, after: int | str | None, number: int) -> None:
+    def __init__(self, file: int, after: Sequence[int | str], signal_: int) -> None:
         self._file = file
-        self._after = after
-        self._number = number
+        self._after = list(after)
+        self._signal = signal_
         self._taken = -1
 
     def take(self, name: str) -> None:
         """Note that a step was taken."""
         self._taken += 1
         _write(self._file, f"{name}\n".encode())
-        if self._after in (self._taken, name):
-            self._after = None
-            os.kill(os.getpid(), self._number)
+        if self._after and self._after[0] in (self._taken, name):
+            del self._after[0]
+            os.kill(os.getpid(), self._signal)
 
     def watch(self) -> None:
         """Number every step from here on; for a process that does nothing afterwards."""

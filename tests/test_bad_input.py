@@ -311,6 +311,46 @@ def test_what_is_read_only_is_read_and_not_written(
     assert tree(registry) == before
 
 
+def test_a_folder_that_may_not_be_entered(
+    cli: Commands, registry: Path, new: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVERYSKILL_DATABASE_URL", f"sqlite:///{registry}/registry.db")
+    monkeypatch.setenv("EVERYSKILL_STORE_URL", f"file://{registry}/store")
+    monkeypatch.delenv("EVERYSKILL_HOME")
+    mode = registry.stat().st_mode
+    registry.chmod(0)
+    try:
+        for words in (["publish", new], ["list"], ["show", "demo"], ["upgrade"]):
+            assert_failed(as_ordinary_user(*words), 9, "registry.db", "EVERYSKILL_DATABASE_URL")
+        doctor = as_ordinary_user("doctor", "--json")
+    finally:
+        registry.chmod(mode)
+    assert doctor.code == 8
+    checks = {check["name"]: check["status"] for check in doctor.json["results"]}
+    assert (checks["database"], checks["store"], checks["user"]) == ("failed", "failed", "ok")
+    assert cli("show", "demo").code == 0
+
+
+@pytest.mark.parametrize("what", [".", "SKILL.md", "a_md"])
+def test_a_skill_that_may_not_be_read(cli: Commands, new: Path, home: Path, what: str) -> None:
+    mode = (new / what).stat().st_mode
+    (new / what).chmod(0)
+    try:
+        assert_failed(as_ordinary_user("publish", new), 3, "may not be read by this user")
+    finally:
+        (new / what).chmod(mode)
+    assert list(home.iterdir()) == []
+
+
+def test_a_working_folder_that_is_gone(new: Path) -> None:
+    code = "import os, sys; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')"
+    command = [sys.executable, "-c", f"{code}; os.execv(sys.argv[1], sys.argv[1:])"]
+    for words in (["publish", new], ["list"], ["doctor"]):
+        done = subprocess.run([*command, *PROGRAM, *words], capture_output=True, text=True)
+        failed = Finished(done.returncode, done.stdout, done.stderr)
+        assert_failed(failed, 8, "does not exist any more", "cd ~")
+
+
 def test_a_home_that_may_not_be_written(
     home: Path, new: Path, protect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,13 +17,13 @@ import pytest
 from everyskill_cli.chain import details_hash
 from everyskill_cli.database.queries import skills, users, versions
 from everyskill_cli.model import NewSkill
-from everyskill_cli.registry import Registry
+from everyskill_cli.registry import Registry, events
 from everyskill_cli.stores import OBJECT_MAX, content_key
 from tests.commands import Commands, assert_failed, assert_json_failure, rows, tree
 from tests.conftest import Everyskill, Finished
 from tests.hostile import ARCHIVES, FOLDERS, Hostile, HostileArchive
 from tests.registries import make_registry, write_skill
-from tests.rows import append, make_version
+from tests.rows import make_version
 
 CPU_SECONDS = 2.0
 HANGS_SECONDS = 60
@@ -145,7 +145,10 @@ def stored(registry: Registry, tmp_path: Path) -> Callable[..., Path]:
                 ),
             )
             versions.add(tx, version)
-            append(tx, version, "publish", slug="hostile")
+            act = events.Act(
+                id=str(uuid.uuid4()), kind="publish", slug="hostile", actor_id=user_id, at=now
+            )
+            events.append(tx, act, version)
         place = tmp_path / "store" / version.content_url
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(data)

@@ -40,6 +40,7 @@ class Story:
     Attributes:
         before: what was published before it, by its options; the text counts up.
         again: whether it publishes the last text once more, instead of a new one.
+        options: its own.
         kind: the event that it appends.
         status: what it says once it is done.
         steps: what it must take besides those that every story has.
@@ -47,6 +48,7 @@ class Story:
 
     before: tuple[tuple[str, ...], ...]
     again: bool
+    options: tuple[str, ...]
     kind: str
     status: str
     steps: frozenset[str]
@@ -56,15 +58,26 @@ STORIES = {
     "first": Story(
         before=(),
         again=False,
+        options=("--expect", "0"),
         kind="publish",
         status="published",
         steps=frozenset(BYTES | {"INSERT INTO users", "INSERT INTO skills"}),
     ),
     "second": Story(
-        before=((),), again=False, kind="publish", status="published", steps=frozenset(BYTES)
+        before=((),),
+        again=False,
+        options=(),
+        kind="publish",
+        status="published",
+        steps=frozenset(BYTES),
     ),
     "promote": Story(
-        before=((), ("--draft",)), again=True, kind="promote", status="promoted", steps=frozenset()
+        before=((), ("--draft",)),
+        again=True,
+        options=("--expect", "2"),
+        kind="promote",
+        status="promoted",
+        steps=frozenset(),
     ),
 }
 
@@ -95,7 +108,8 @@ class Lane:
         """Give the steps of a publish that nobody kills."""
         slug = "demo-rehearsed" if self._shared else "demo"
         site, skill = self._scene(slug, -1)
-        steps = self.forks.run("publish", skill, "--json", env=site.env).steps
+        publish = ("publish", skill, "--json", *self.story.options)
+        steps = self.forks.run(*publish, env=site.env).steps
         self._settle(site, site.audit(slug))
         return steps
 
@@ -105,7 +119,7 @@ class Lane:
         site, skill = self._scene(slug, number)
         before = site.standing(slug)
 
-        publish = ("publish", skill, "--json")
+        publish = ("publish", skill, "--json", *self.story.options)
         killed = self.forks.start(publish, env=site.env, kill_after=number).wait()
         assert (killed.code, killed.steps[-1]) == (-9, name)
         standing = site.audit(slug)

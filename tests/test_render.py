@@ -220,7 +220,9 @@ def unrated() -> ShowAnswer:
     skill = dataclasses.replace(
         value.skill, **zero, average_rating=None, category=None, tags=(), latest_version=1
     )
-    one = dataclasses.replace(value.versions[4], rating_count=0, average_rating=None, status="published")
+    one = dataclasses.replace(
+        value.versions[4], rating_count=0, average_rating=None, status="published"
+    )
     return dataclasses.replace(
         value,
         skill=skill,

@@ -16,6 +16,7 @@ def publish(
         Path,
         typer.Argument(
             metavar="PATH",
+            readable=False,  # reading it says better what is wrong
             callback=options.existing,
             help="A skill: a folder with a SKILL.md, or one text file.",
         ),

@@ -25,7 +25,7 @@ def parse(url: str) -> URL:
     """
     if url.startswith("sqlite:"):
         return _parse_sqlite(url)
-    if not url.isprintable():
+    if not url.isprintable() or "%00" in url:  # the driver's own parser would stop at a NUL
         raise _unreadable()
     try:
         parsed = make_url(url)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from sqlalchemy.pool import NullPool
 
 from everyskill_cli.database.address import parse
 from everyskill_cli.database.faults import CommitUnknown, translate, translated
-from everyskill_cli.errors import NotReady
+from everyskill_cli.errors import Forbidden, NotReady
 from everyskill_cli.settings import hide_password
 
 BUSY_SECONDS: Final = 30.0  # how long a writer waits for another; ?timeout= in the URL changes it
@@ -52,7 +53,10 @@ class Database:
     @property
     def exists(self) -> bool:
         """Whether there is a file; a file of no bytes is a registry that was never finished."""
-        return self.path is None or (self.path.exists() and self.path.stat().st_size > 0)
+        if self.path is None:
+            return True
+        found = _look(self.path)
+        return found is not None and found.st_size > 0
 
     @property
     def may_be_made(self) -> bool:
@@ -104,6 +108,8 @@ class Database:
             self.engine.connect().execution_options(everyskill_write=True) as connection,
         ):
             transaction = connection.begin()
+            if self.dialect == "postgresql":
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_SECONDS:.0f}s'")
             try:
                 yield connection
             except BaseException:
@@ -144,7 +150,8 @@ def _sqlite(database: Database) -> Engine:
         )
     timeout = float(str(database.url.query.get("timeout", BUSY_SECONDS)))
     path = Path(str(database.path))
-    if path.is_dir():
+    found = _look(path)
+    if found is not None and stat.S_ISDIR(found.st_mode):
         raise NotReady(
             f"The database {database.where} is a folder.", "Name a file in it: …/registry.db"
         )
@@ -193,7 +200,23 @@ def _sqlite_target(path: Path) -> str:
 
 
 def _is_read_only(path: Path) -> bool:
-    return path.exists() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+    if _look(path) is None:
+        return False
+    return not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+
+
+def _look(path: Path) -> os.stat_result | None:
+    """Look at a file that may be absent."""
+    try:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        kind = Forbidden if isinstance(error, PermissionError) else NotReady
+        raise kind(
+            f"The database's file {path} cannot be looked at: {error.strerror}.",
+            "Check that you may enter its folder, or set EVERYSKILL_DATABASE_URL.",
+        ) from error
 
 
 def _connect(target: str, timeout: float) -> sqlite3.Connection:

@@ -98,6 +98,11 @@ def upgrade(database: Database, migrations: Path = MIGRATIONS) -> SchemaChange:
     with database.writing() as connection:
         if database.dialect == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+            if connection.scalar(text("SHOW server_encoding")) != "UTF8":
+                raise NotReady(
+                    f"{database.where} does not store UTF-8.",
+                    "Make one that does: createdb --encoding UTF8 --template template0 NAME",
+                )
         before = revision(connection)
         if before is None and _has_tables(connection):
             raise _foreign(database)

@@ -103,6 +103,10 @@ SLUG_CHECK = {
     "sqlite": "slug NOT GLOB '*[^a-z0-9-]*' AND slug NOT GLOB '-*' AND slug NOT GLOB '*-'"
     " AND slug NOT GLOB '*--*' AND length(slug) BETWEEN 1 AND 64",
 }
+UUID_CHECK = {
+    "postgresql": "id ~ '^[0-9a-f-]{36}$'",
+    "sqlite": "length(id) = 36 AND id NOT GLOB '*[^0-9a-f-]*'",
+}
 HASH_CHECK = {
     "postgresql": "{0} ~ '^[0-9a-f]{{64}}$'",
     "sqlite": "length({0}) = 64 AND {0} NOT GLOB '*[^0-9a-f]*'",
@@ -163,6 +167,7 @@ registry = Table(
     Column("id", Text, primary_key=True),
     Column("format_version", Integer, nullable=False),
     Column("created_at", Moment, nullable=False),
+    *_check("id", UUID_CHECK),
     Index("ix_registry_one_row", text("(id IS NOT NULL)"), unique=True),
 )
 
@@ -175,6 +180,8 @@ users = Table(
     Column("db_login", Text, unique=True),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
+    CheckConstraint("email = lower(email)", name="email"),
+    *_check("id", UUID_CHECK),
 )
 
 skills = Table(
@@ -213,6 +220,7 @@ skills = Table(
         initially="DEFERRED",
         use_alter=True,
     ),
+    *_check("id", UUID_CHECK),
     *_check("slug", SLUG_CHECK),
     *_check("tags", JSON_CHECK, "tags", "array"),
     CheckConstraint("latest_version >= 0", name="latest_version"),
@@ -242,6 +250,14 @@ skill_versions = Table(
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("skill_id", "version"),
     UniqueConstraint("skill_id", "id"),
+    ForeignKeyConstraint(  # a version without the event of its birth cannot be committed
+        ["skill_id", "version"],
+        ["version_events.skill_id", "version_events.born_version"],
+        deferrable=True,
+        initially="DEFERRED",
+        use_alter=True,
+    ),
+    *_check("id", UUID_CHECK),
     CheckConstraint("version >= 1", name="version"),
     CheckConstraint(
         "content_url = 'sha256/' || substr(content_hash, 1, 2) || '/' || content_hash",
@@ -254,6 +270,7 @@ skill_versions = Table(
     *_check("files", JSON_CHECK, "files", "array"),
     *_check("metadata", JSON_CHECK, "metadata", "object"),
     Index("ix_skill_versions_content_url", "content_url"),
+    Index("ix_skill_versions_created_by", "skill_id", "created_by"),
 )
 
 version_events = Table(
@@ -272,7 +289,15 @@ version_events = Table(
     Column("created_at", Moment, nullable=False),
     Column("prev_hash", Text, nullable=False),
     Column("entry_hash", Text, nullable=False),
+    Column(  # a version is born once: NULLs are never equal
+        "born_version",
+        Integer,
+        Computed("CASE WHEN kind IN ('publish', 'draft') THEN version END", persisted=True),
+    ),
     UniqueConstraint("skill_id", "seq"),
+    UniqueConstraint("skill_id", "born_version"),
+    *_check("id", UUID_CHECK),
+    Index("ix_version_events_version", "skill_id", "version"),
     _of_skill("version"),
     _of_skill("published_version"),
     _of_skill("draft_version"),
@@ -317,6 +342,7 @@ ratings = Table(
     Column("updated_at", Moment, nullable=False),
     _of_skill("skill_version_id", key="id"),
     UniqueConstraint("user_id", "skill_version_id"),
+    *_check("id", UUID_CHECK),
     CheckConstraint("rating BETWEEN 1 AND 5", name="rating"),
     CheckConstraint("length(comment) <= 2000", name="comment"),
     CheckConstraint("hours_saved_estimate BETWEEN 0 AND 1000", name="hours_saved_estimate"),
@@ -339,6 +365,7 @@ usage_events = Table(
     Column("metadata", Json, nullable=False),
     Column("created_at", Moment, nullable=False),
     _of_skill("skill_version_id", key="id"),
+    *_check("id", UUID_CHECK),
     *_check("metadata", JSON_CHECK, "metadata", "object"),
     Index("ix_usage_events_skill", "skill_id", "created_at"),
     Index("ix_usage_events_version", "skill_version_id"),
@@ -350,6 +377,7 @@ condemned = Table(
     metadata,
     Column("content_url", Text, primary_key=True),
     Column("since", Moment, nullable=False),
+    Column("deleted_at", Moment),
 )
 
 tombstones = Table(
@@ -363,6 +391,28 @@ tombstones = Table(
     Column("actor_id", Text, ForeignKey("users.id"), nullable=False),
     Column("created_at", Moment, nullable=False),
 )
+
+
+TIME_GLOB = (
+    "[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9]Z"
+)
+
+
+def _type_rule(column: Column[Any]) -> str:
+    """What SQLite must be told: by itself it stores 4.5 in an integer and a blob in a text."""
+    name = column.name
+    null = f"{name} IS NULL OR " if column.nullable else ""
+    if isinstance(column.type, Integer):
+        return f"({null}typeof({name}) = 'integer')"
+    if isinstance(column.type, Moment):
+        return f"({null}{name} GLOB '{TIME_GLOB}')"
+    return f"({null}typeof({name}) = 'text' AND instr({name}, char(0)) = 0)"
+
+
+for table in metadata.tables.values():
+    rules = [_type_rule(column) for column in table.columns if column.computed is None]
+    rule = CheckConstraint("\n        AND ".join(rules), name="types")
+    table.append_constraint(rule.ddl_if(dialect="sqlite"))
 
 
 @event.listens_for(metadata, "before_create")

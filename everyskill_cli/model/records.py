@@ -1,4 +1,4 @@
-"""Records: one for every table, one field for every column, in the table's order."""
+"""Records: one for every table, with the fields of its columns, in the table's order."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class User:
 class Skill:
     """A skill: its pointers to versions and its counters, both kept by the database.
 
+    The table's ``content`` (a copy for search, up to 256 KiB) and ``head_version`` (a key) are
+    not part of it: no command needs them in an answer.
+
     Attributes:
-        head_version: latest_version, or None while there is none (a key to its row).
         average_rating: the average of all ratings × 100, half up; None while unrated.
         hours_saved: the sum of all estimates, hours.
-        content: text of the published SKILL.md or file, at most 256 KiB; deprecated: a copy for
-            search and for tools that read only the database. The store holds the truth.
 
     """
 
@@ -50,7 +50,6 @@ class Skill:
     tags: tuple[str, ...]
     author_id: str
     latest_version: int
-    head_version: int | None
     published_version_id: str | None
     draft_version_id: str | None
     total_uses: int
@@ -61,7 +60,6 @@ class Skill:
     stars_5: int
     hours_saved: int
     average_rating: int | None
-    content: str | None
     created_at: datetime
     updated_at: datetime
 
@@ -166,10 +164,17 @@ class UsageEvent:
 
 @dataclass(frozen=True, slots=True)
 class Condemned:
-    """An object that garbage collection is about to delete: no version may refer to it."""
+    """The mark of garbage collection on an object: no version may refer to it while it stands.
+
+    Attributes:
+        since: when it was set; who takes it off names this, so that a newer mark stays.
+        deleted_at: when the object was deleted; from then on a publisher who stored it anew may
+            take the mark off, in the transaction that adds the version.
+    """
 
     content_url: str
     since: datetime
+    deleted_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +208,7 @@ class Head:
     """A skill as a publisher needs to see it: its pointers and its latest version.
 
     Attributes:
-        latest_version: 1 or more; a skill without a version cannot be committed.
+        latest_version: 1 or more; a skill without a version has no head.
         version_id, content_hash: of the latest version.
         yank_reason, yanked_at, purged_at: of the latest version.
 

@@ -22,7 +22,8 @@ class PublishOptions:
         message: why, for the history.
         tags: replace the skill's tags; None leaves them.
         category: replace the skill's category, empty clears it; None leaves it.
-        expect: publish only if this is the latest version; 0 means a new skill.
+        expect: publish only if this is the latest version; 0 means a new skill. Bytes that are
+            already the version behind it are unchanged.
         dry_run: write nothing.
         strict: warnings of the specification refuse.
         allowed_secrets: fingerprints of findings that are known and wanted.
@@ -63,7 +64,7 @@ def decide(slug: str, head: Head | None, content_hash: str, options: PublishOpti
         Conflict: the latest version is not the expected one, or its bytes were purged.
     """
     latest = 0 if head is None else head.latest_version
-    if options.expect is not None and options.expect != latest:
+    if options.expect not in (None, latest, _before(head, content_hash)):
         raise Conflict(
             f"{slug} is at version {latest}, not at {options.expect}."
             if latest
@@ -80,6 +81,16 @@ def decide(slug: str, head: Head | None, content_hash: str, options: PublishOpti
     if head.draft_version == latest and not options.draft:
         return Decision("promote", latest, updated)
     return Decision(None, latest, updated, _standing(head))
+
+
+def _before(head: Head | None, content_hash: str) -> int | None:
+    """Give the number before the latest where the latest holds these bytes.
+
+    Who expected that number has what was asked for: a command that was killed behind its commit
+    may be run again.
+    """
+    same = head is not None and head.content_hash == content_hash
+    return head.latest_version - 1 if head is not None and same else None
 
 
 def purged(slug: str) -> Conflict:

@@ -41,7 +41,12 @@ def list_versions(
         NotFound: no such skill.
         UsageError: ``after`` is not a version's number.
     """
-    below = None if after is None else _read(after, _whole_number, after)
+    if reference.version is not None:
+        raise UsageError(
+            f"versions lists all versions of {reference.slug}; it takes no @{reference.version}.",
+            f"See that one: everyskill show {reference}",
+        )
+    below = None if after is None else _read(after, _version_number, after)
     with registry.database.reading() as tx:
         found = find_skill(tx, reference.slug)
         items = versions.summaries(tx, found.skill.id, found.pointers, limit=limit + 1, below=below)
@@ -109,10 +114,14 @@ def _moment(key: str) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _whole_number(key: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", key):  # every database takes as many
+def _whole_number(key: str, digits: int = 18) -> int:
+    if not re.fullmatch(f"[0-9]{{1,{digits}}}", key):
         raise ValueError(key)
     return int(key)
+
+
+def _version_number(key: str) -> int:
+    return _whole_number(key, 9)  # what the column takes on every database
 
 
 def _text(key: str) -> str:

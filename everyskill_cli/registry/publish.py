@@ -17,12 +17,14 @@ from everyskill_cli.database.faults import CommitUnknown, ObjectCondemned
 from everyskill_cli.database.queries import records, skills, users, versions
 from everyskill_cli.errors import Unavailable
 from everyskill_cli.model import (
+    Condemned,
     Finding,
     Head,
     PublishAnswer,
     PublishResult,
     PublishStatus,
     SkillVersion,
+    VersionEvent,
 )
 from everyskill_cli.registry import Registry, events
 from everyskill_cli.registry.candidate import Candidate
@@ -86,15 +88,16 @@ def _foreseen(head: Head | None, decision: Decision) -> Outcome:
 
 def _carry_out(registry: Registry, candidate: Candidate, decision: Decision) -> Outcome:
     """Store the bytes, then write the row; again if garbage collection came between."""
+    mark: Condemned | None = None
     while True:
         if decision.event in ("publish", "draft"):
             _store(registry, candidate)
         outcome: Outcome | None = None
         try:
             with registry.database.writing() as tx:
-                outcome = _write(tx, registry, candidate)
+                outcome = _write(tx, registry, candidate, mark)
         except ObjectCondemned:
-            _outlast_collector(registry, candidate.key)
+            mark = _outlast_collector(registry, candidate.key)
             continue
         except CommitUnknown as error:
             assert outcome is not None  # noqa: S101 - COMMIT is sent behind the last statement
@@ -110,7 +113,9 @@ def _store(registry: Registry, candidate: Candidate) -> None:
     registry.store.put(candidate.key, candidate.bundle.data, candidate.bundle.content_type)
 
 
-def _write(tx: Transaction, registry: Registry, candidate: Candidate) -> Outcome:
+def _write(
+    tx: Transaction, registry: Registry, candidate: Candidate, mark: Condemned | None
+) -> Outcome:
     """Lock the skill, compare again, and write what is then to be written.
 
     Where that is a new version although none was to be stored, another publisher came between,
@@ -122,20 +127,24 @@ def _write(tx: Transaction, registry: Registry, candidate: Candidate) -> Outcome
     head = skills.heads(tx, [slug]).get(slug)
     decision = decide(slug, head, candidate.bundle.content_hash, candidate.options)
     created_at = None if head is None else head.created_at
+    pointers = (None, None) if head is None else (head.published_version, head.draft_version)
     if decision.event in ("publish", "draft"):
         newcomer = _newcomer(tx, skill_id, user_id, head)
         decision = Decision(decision.event, decision.version, decision.updated, newcomer)
         number, created_at = skills.next_version(tx, skill_id)
         version = candidate.as_version(skill_id, user_id, number, created_at)
+        if mark is not None:
+            versions.reprieve(tx, mark)
         versions.add(tx, version)
-        _append(tx, candidate, decision, version, user_id, created_at)
+        event = _append(tx, candidate, decision, version, user_id, created_at)
+        pointers = event.published_version, event.draft_version
     elif decision.event == "promote":
         found = versions.find(tx, skill_id, decision.version)
         assert found is not None  # noqa: S101 - it is the head that was just read under the lock
-        _append(tx, candidate, decision, found, user_id, records.now(tx))
+        event = _append(tx, candidate, decision, found, user_id, records.now(tx))
+        pointers = event.published_version, event.draft_version
     _change_skill(tx, skill_id, candidate, decision)
-    tail = versions.tail(tx, skill_id)
-    return Outcome(decision, created_at, tail.published_version, tail.draft_version)
+    return Outcome(decision, created_at, *pointers)
 
 
 def _append(
@@ -145,7 +154,7 @@ def _append(
     version: SkillVersion,
     user_id: str,
     at: datetime,
-) -> None:
+) -> VersionEvent:
     """Append the event; which findings were allowed is recorded with it."""
     assert decision.event is not None  # noqa: S101 - the caller has an event to append
     act = events.Act(
@@ -156,7 +165,7 @@ def _append(
         at=at,
         reason=candidate.reason,
     )
-    events.append(tx, act, version)
+    return events.append(tx, act, version)
 
 
 def _change_skill(tx: Transaction, skill_id: str, candidate: Candidate, decision: Decision) -> None:
@@ -182,22 +191,24 @@ def _newcomer(
     return (Finding("new-author", f"Earlier versions of {head.slug} are by {earlier}."),)
 
 
-def _outlast_collector(registry: Registry, key: str) -> None:
-    """Wait until garbage collection has let go of the object, or take its mark off if it died.
+def _outlast_collector(registry: Registry, key: str) -> Condemned | None:
+    """Wait until garbage collection has deleted the object; give the mark that it leaves.
 
-    The object is not deleted for it: by the time that happens, another publisher who met the same
-    mark may have committed a version with it. Storing it again finds out whether it is there.
+    The mark stays until a publisher who has stored the object anew takes it off together with
+    adding the version: so no version slips in between a collector's look and its deletion. The
+    mark of a collector that died is taken over.
     """
     while True:
         with registry.database.reading() as tx:
-            age = versions.condemned_since(tx, key)
-        if age is None:
-            return
-        if age > STALE_MARK:
+            mark = versions.mark(tx, key)
+            now = records.now(tx)
+        if mark is None or mark.deleted_at is not None:
+            return mark
+        if now - mark.since > STALE_MARK:
             with registry.database.writing() as tx:
-                versions.reprieve(tx, key)
-            return
-        time.sleep(0.2)
+                versions.take_over(tx, mark)
+        else:
+            time.sleep(0.2)
 
 
 def _require_committed(

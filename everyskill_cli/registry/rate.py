@@ -41,8 +41,7 @@ def rate(registry: Registry, reference: Reference, opinion: Opinion) -> RateAnsw
             status, rating = _remove(tx, registry, reference, before)
         else:
             _refuse_purged(tx, found, version)
-            wanted = _wanted(before, opinion, opinion.stars, version, user_id, records.now(tx))
-            status, rating = _put(tx, before, wanted)
+            status, rating = _put(tx, before, opinion, opinion.stars, version, user_id)
         return _answer(tx, registry, status, found, version, rating)
 
 
@@ -58,13 +57,23 @@ def _remove(
     return "removed", None
 
 
-def _put(tx: Transaction, before: Rating | None, wanted: Rating) -> tuple[RateStatus, Rating]:
+def _put(
+    tx: Transaction,
+    before: Rating | None,
+    opinion: Opinion,
+    stars: int,
+    version: SkillVersion,
+    user_id: str,
+) -> tuple[RateStatus, Rating]:
+    """Insert or change; where the same person's other session was quicker, change what it wrote."""
+    wanted = _wanted(before, opinion, stars, version, user_id, records.now(tx))
     if before is None:
-        ratings.put(tx, wanted)
-        return "rated", wanted
+        if ratings.add(tx, wanted):
+            return "rated", wanted
+        return _put(tx, ratings.find(tx, user_id, version.id), opinion, stars, version, user_id)
     if replace(wanted, updated_at=before.updated_at) == before:
         return "unchanged", before
-    ratings.put(tx, wanted)
+    ratings.change(tx, wanted)
     return "replaced", wanted
 
 

@@ -212,7 +212,7 @@ def _strict_refusal(warnings: tuple[Finding, ...]) -> InvalidSkill:
     first, *others = warnings
     hint = "Correct it, or publish without --strict."
     if others:
-        hint += f" {len(others)} more: " + "; ".join(finding.message for finding in others)
+        hint += f" {len(others)} more: " + " ".join(finding.message for finding in others)
     return InvalidSkill(first.message, hint, rule=first.rule, path=first.path, line=first.line)
 
 

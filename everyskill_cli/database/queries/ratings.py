@@ -12,37 +12,39 @@ from everyskill_cli.model import Rating, RatingEntry
 
 
 def find(connection: Connection, user_id: str, version_id: str) -> Rating | None:
-    """Read a person's rating of a version."""
+    """Read a person's rating of a version, and keep others of the same person off it."""
     row = connection.execute(
-        select(ratings).where(
-            ratings.c.user_id == user_id, ratings.c.skill_version_id == version_id
-        )
+        select(ratings)
+        .where(ratings.c.user_id == user_id, ratings.c.skill_version_id == version_id)
+        .with_for_update()
     ).one_or_none()
     return None if row is None else records.record(Rating, row)
 
 
-def put(connection: Connection, rating: Rating) -> None:
-    """Insert a rating, or change the one that this person gave this version before."""
-    changed = {
-        "rating": rating.rating,
-        "comment": rating.comment,
-        "hours_saved_estimate": rating.hours_saved_estimate,
-        "updated_at": rating.updated_at,
-    }
-    mine = (ratings.c.user_id == rating.user_id) & (
-        ratings.c.skill_version_id == rating.skill_version_id
-    )
-    if connection.execute(update(ratings).where(mine).values(**changed)).rowcount:
-        return
+def add(connection: Connection, rating: Rating) -> bool:
+    """Insert a rating; False where the same person's other session was quicker."""
     if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert as insert_or_update
+        from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
-        row = insert_or_update(ratings).values(**records.to_row(rating))
-        connection.execute(
-            row.on_conflict_do_update(index_elements=["user_id", "skill_version_id"], set_=changed)
+        row = insert_or_not(ratings).values(**records.to_row(rating))
+        added = row.on_conflict_do_nothing().returning(ratings.c.id)
+        return connection.scalar(added) is not None
+    records.add(connection, ratings, rating)  # SQLite has one writer at a time
+    return True
+
+
+def change(connection: Connection, rating: Rating) -> None:
+    """Write what a person may change of a rating that is there."""
+    connection.execute(
+        update(ratings)
+        .where(ratings.c.id == rating.id)
+        .values(
+            rating=rating.rating,
+            comment=rating.comment,
+            hours_saved_estimate=rating.hours_saved_estimate,
+            updated_at=rating.updated_at,
         )
-    else:  # one writer at a time: nobody can have inserted it since
-        records.add(connection, ratings, rating)
+    )
 
 
 def remove(connection: Connection, rating: Rating) -> None:
@@ -96,5 +98,8 @@ def page(
             place < tuple_(literal(after[0], ratings.c.updated_at.type), after[1])
         )
     if comments_only:
-        statement = statement.where(ratings.c.comment.is_not(None))
+        # SQLite prefers the index without the condition and then reads every rating.
+        statement = statement.where(ratings.c.comment.is_not(None)).with_hint(
+            ratings, "INDEXED BY ix_ratings_comments", "sqlite"
+        )
     return [records.record(RatingEntry, row) for row in connection.execute(statement)]

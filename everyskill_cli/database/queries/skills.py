@@ -34,6 +34,7 @@ POINTERS: Final = (
     published.c.version.label("published_version"),
     draft.c.version.label("draft_version"),
 )
+OWN: Final = tuple(column for column in skills.c if column.name not in ("content", "head_version"))
 SORTS: Final[dict[Sort, ColumnElement[Any]]] = {
     "updated": skills.c.updated_at,
     "created": skills.c.created_at,
@@ -121,14 +122,15 @@ def next_version(connection: Connection, skill_id: str) -> tuple[int, datetime]:
 
 
 def change(connection: Connection, skill_id: str, **values: Any) -> None:
-    """Set columns that belong to clients: category, tags, content, updated_at."""
-    connection.execute(update(skills).where(skills.c.id == skill_id).values(**values))
+    """Set columns that belong to clients (category, tags, content), and say when."""
+    changed = values | {"updated_at": clock(connection)}
+    connection.execute(update(skills).where(skills.c.id == skill_id).values(**changed))
 
 
 def find(connection: Connection, slug: str) -> tuple[Skill, str, int | None, int | None] | None:
     """Read a skill whole, its author's email address and both pointers as numbers."""
     row = connection.execute(
-        select(skills, users.c.email.label("author"), *POINTERS)
+        select(*OWN, users.c.email.label("author"), *POINTERS)
         .select_from(POINTED.join(users, users.c.id == skills.c.author_id))
         .where(skills.c.slug == slug)
     ).one_or_none()
@@ -203,5 +205,7 @@ def _ordered(
             statement = statement.where(skills.c.slug > after[1])
         return statement.order_by(skills.c.slug)
     if after is not None:
-        statement = statement.where(place < tuple_(literal(after[0], key.type), after[1]))
+        last = literal(after[0], key.type)
+        # The first condition says nothing new; SQLite seeks an index of an expression only by it.
+        statement = statement.where(key <= last, place < tuple_(last, after[1]))
     return statement.order_by(key.desc(), skills.c.slug.desc())

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, delete, select
+from sqlalchemy import Connection, Row, Select, delete, select, update
 
 from everyskill_cli.chain import GENESIS
 from everyskill_cli.database.queries import records
@@ -17,7 +16,13 @@ from everyskill_cli.database.tables import (
     version_events,
     version_state,
 )
-from everyskill_cli.model import SkillVersion, VersionEvent, VersionStatus, VersionSummary
+from everyskill_cli.model import (
+    Condemned,
+    SkillVersion,
+    VersionEvent,
+    VersionStatus,
+    VersionSummary,
+)
 
 
 class Tail(NamedTuple):
@@ -72,16 +77,39 @@ def event(connection: Connection, event_id: str) -> VersionEvent | None:
     return None if row is None else records.record(VersionEvent, row)
 
 
-def condemned_since(connection: Connection, content_url: str) -> timedelta | None:
-    """Tell for how long the object has been marked by garbage collection; None if it is not."""
-    found = select(condemned.c.since).where(condemned.c.content_url == content_url)
-    since = connection.scalar(found)
-    return None if since is None else records.now(connection) - since
+def mark(connection: Connection, content_url: str) -> Condemned | None:
+    """Read garbage collection's mark on an object; None where there is none."""
+    row = connection.execute(
+        select(condemned).where(condemned.c.content_url == content_url)
+    ).one_or_none()
+    return None if row is None else records.record(Condemned, row)
 
 
-def reprieve(connection: Connection, content_url: str) -> None:
-    """Take garbage collection's mark off an object."""
-    connection.execute(delete(condemned).where(condemned.c.content_url == content_url))
+def take_over(connection: Connection, mark: Condemned) -> None:
+    """Count a mark's object as deleted, because its collector is taken for dead.
+
+    A mark that was set anew in the meantime stays as it is.
+    """
+    connection.execute(
+        update(condemned)
+        .where(
+            condemned.c.content_url == mark.content_url,
+            condemned.c.since == mark.since,
+            condemned.c.deleted_at.is_(None),
+        )
+        .values(deleted_at=records.clock(connection))
+    )
+
+
+def reprieve(connection: Connection, mark: Condemned) -> None:
+    """Take this very mark off; a newer one stays, and refuses the version."""
+    connection.execute(
+        delete(condemned).where(
+            condemned.c.content_url == mark.content_url,
+            condemned.c.since == mark.since,
+            condemned.c.deleted_at.is_not(None),
+        )
+    )
 
 
 def is_purged(connection: Connection, content_url: str) -> bool:

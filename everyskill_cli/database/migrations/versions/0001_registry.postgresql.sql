@@ -4,7 +4,8 @@ CREATE TABLE registry (
     id TEXT NOT NULL,
     format_version INTEGER NOT NULL,
     created_at TIMESTAMP(3) WITH TIME ZONE NOT NULL,
-    CONSTRAINT pk_registry PRIMARY KEY (id)
+    CONSTRAINT pk_registry PRIMARY KEY (id),
+    CONSTRAINT ck_registry_id CHECK (id ~ '^[0-9a-f-]{36}$')
 );
 
 CREATE UNIQUE INDEX ix_registry_one_row ON registry ((id IS NOT NULL));
@@ -17,6 +18,8 @@ CREATE TABLE users (
     created_at TIMESTAMP(3) WITH TIME ZONE NOT NULL,
     updated_at TIMESTAMP(3) WITH TIME ZONE NOT NULL,
     CONSTRAINT pk_users PRIMARY KEY (id),
+    CONSTRAINT ck_users_email CHECK (email = lower(email)),
+    CONSTRAINT ck_users_id CHECK (id ~ '^[0-9a-f-]{36}$'),
     CONSTRAINT uq_users_email UNIQUE (email),
     CONSTRAINT uq_users_db_login UNIQUE (db_login)
 );
@@ -24,6 +27,7 @@ CREATE TABLE users (
 CREATE TABLE condemned (
     content_url TEXT NOT NULL,
     since TIMESTAMP(3) WITH TIME ZONE NOT NULL,
+    deleted_at TIMESTAMP(3) WITH TIME ZONE,
     CONSTRAINT pk_condemned PRIMARY KEY (content_url)
 );
 
@@ -54,6 +58,7 @@ CREATE TABLE skills (
     created_at TIMESTAMP(3) WITH TIME ZONE NOT NULL,
     updated_at TIMESTAMP(3) WITH TIME ZONE NOT NULL,
     CONSTRAINT pk_skills PRIMARY KEY (id),
+    CONSTRAINT ck_skills_id CHECK (id ~ '^[0-9a-f-]{36}$'),
     CONSTRAINT ck_skills_slug CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 64),
     CONSTRAINT ck_skills_tags CHECK (jsonb_typeof(tags) = 'array'),
     CONSTRAINT ck_skills_latest_version CHECK (latest_version >= 0),
@@ -61,13 +66,13 @@ CREATE TABLE skills (
     CONSTRAINT fk_skills_author_id FOREIGN KEY(author_id) REFERENCES users (id)
 );
 
-CREATE INDEX ix_skills_uses ON skills (total_uses, slug);
-
-CREATE INDEX ix_skills_created ON skills (created_at, slug);
-
 CREATE INDEX ix_skills_rating ON skills (coalesce(average_rating, 0), slug);
 
 CREATE INDEX ix_skills_updated ON skills (updated_at, slug);
+
+CREATE INDEX ix_skills_uses ON skills (total_uses, slug);
+
+CREATE INDEX ix_skills_created ON skills (created_at, slug);
 
 CREATE TABLE tombstones (
     slug TEXT COLLATE "C" NOT NULL,
@@ -101,6 +106,7 @@ CREATE TABLE skill_versions (
     CONSTRAINT pk_skill_versions PRIMARY KEY (id),
     CONSTRAINT uq_skill_versions_skill_id_version UNIQUE (skill_id, version),
     CONSTRAINT uq_skill_versions_skill_id_id UNIQUE (skill_id, id),
+    CONSTRAINT ck_skill_versions_id CHECK (id ~ '^[0-9a-f-]{36}$'),
     CONSTRAINT ck_skill_versions_version CHECK (version >= 1),
     CONSTRAINT ck_skill_versions_content_url CHECK (content_url = 'sha256/' || substr(content_hash, 1, 2) || '/' || content_hash),
     CONSTRAINT ck_skill_versions_size_bytes CHECK (size_bytes BETWEEN 0 AND 52428800),
@@ -112,6 +118,8 @@ CREATE TABLE skill_versions (
     CONSTRAINT fk_skill_versions_skill_id FOREIGN KEY(skill_id) REFERENCES skills (id) ON DELETE CASCADE,
     CONSTRAINT fk_skill_versions_created_by FOREIGN KEY(created_by) REFERENCES users (id)
 );
+
+CREATE INDEX ix_skill_versions_created_by ON skill_versions (skill_id, created_by);
 
 CREATE INDEX ix_skill_versions_content_url ON skill_versions (content_url);
 
@@ -129,8 +137,11 @@ CREATE TABLE version_events (
     created_at TIMESTAMP(3) WITH TIME ZONE NOT NULL,
     prev_hash TEXT NOT NULL,
     entry_hash TEXT NOT NULL,
+    born_version INTEGER GENERATED ALWAYS AS (CASE WHEN kind IN ('publish', 'draft') THEN version END) STORED,
     CONSTRAINT pk_version_events PRIMARY KEY (id),
     CONSTRAINT uq_version_events_skill_id_seq UNIQUE (skill_id, seq),
+    CONSTRAINT uq_version_events_skill_id_born_version UNIQUE (skill_id, born_version),
+    CONSTRAINT ck_version_events_id CHECK (id ~ '^[0-9a-f-]{36}$'),
     CONSTRAINT fk_version_events_skill_id_version FOREIGN KEY(skill_id, version) REFERENCES skill_versions (skill_id, version) ON DELETE CASCADE,
     CONSTRAINT fk_version_events_skill_id_published_version FOREIGN KEY(skill_id, published_version) REFERENCES skill_versions (skill_id, version) ON DELETE CASCADE,
     CONSTRAINT fk_version_events_skill_id_draft_version FOREIGN KEY(skill_id, draft_version) REFERENCES skill_versions (skill_id, version) ON DELETE CASCADE,
@@ -143,6 +154,8 @@ CREATE TABLE version_events (
     CONSTRAINT fk_version_events_skill_id FOREIGN KEY(skill_id) REFERENCES skills (id) ON DELETE CASCADE,
     CONSTRAINT fk_version_events_actor_id FOREIGN KEY(actor_id) REFERENCES users (id)
 );
+
+CREATE INDEX ix_version_events_version ON version_events (skill_id, version);
 
 CREATE TABLE version_state (
     skill_version_id TEXT NOT NULL,
@@ -182,6 +195,7 @@ CREATE TABLE ratings (
     CONSTRAINT pk_ratings PRIMARY KEY (id),
     CONSTRAINT fk_ratings_skill_id_skill_version_id FOREIGN KEY(skill_id, skill_version_id) REFERENCES skill_versions (skill_id, id) ON DELETE CASCADE,
     CONSTRAINT uq_ratings_user_id_skill_version_id UNIQUE (user_id, skill_version_id),
+    CONSTRAINT ck_ratings_id CHECK (id ~ '^[0-9a-f-]{36}$'),
     CONSTRAINT ck_ratings_rating CHECK (rating BETWEEN 1 AND 5),
     CONSTRAINT ck_ratings_comment CHECK (length(comment) <= 2000),
     CONSTRAINT ck_ratings_hours_saved_estimate CHECK (hours_saved_estimate BETWEEN 0 AND 1000),
@@ -191,9 +205,9 @@ CREATE TABLE ratings (
 
 CREATE INDEX ix_ratings_of_version ON ratings (skill_version_id, updated_at, id);
 
-CREATE INDEX ix_ratings_comments ON ratings (skill_id, updated_at, id) WHERE comment IS NOT NULL;
-
 CREATE INDEX ix_ratings_newest ON ratings (skill_id, updated_at, id);
+
+CREATE INDEX ix_ratings_comments ON ratings (skill_id, updated_at, id) WHERE comment IS NOT NULL;
 
 CREATE TABLE usage_events (
     id TEXT NOT NULL,
@@ -206,43 +220,56 @@ CREATE TABLE usage_events (
     created_at TIMESTAMP(3) WITH TIME ZONE NOT NULL,
     CONSTRAINT pk_usage_events PRIMARY KEY (id),
     CONSTRAINT fk_usage_events_skill_id_skill_version_id FOREIGN KEY(skill_id, skill_version_id) REFERENCES skill_versions (skill_id, id) ON DELETE CASCADE,
+    CONSTRAINT ck_usage_events_id CHECK (id ~ '^[0-9a-f-]{36}$'),
     CONSTRAINT ck_usage_events_metadata CHECK (jsonb_typeof(metadata) = 'object'),
     CONSTRAINT fk_usage_events_skill_id FOREIGN KEY(skill_id) REFERENCES skills (id) ON DELETE CASCADE,
     CONSTRAINT fk_usage_events_user_id FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE SET NULL,
     CONSTRAINT uq_usage_events_external_id UNIQUE (external_id)
 );
 
-CREATE INDEX ix_usage_events_version ON usage_events (skill_version_id);
-
 CREATE INDEX ix_usage_events_skill ON usage_events (skill_id, created_at);
 
 CREATE INDEX ix_usage_events_user ON usage_events (user_id);
 
-ALTER TABLE skills ADD CONSTRAINT fk_skills_id_draft_version_id FOREIGN KEY(id, draft_version_id) REFERENCES skill_versions (skill_id, id);
+CREATE INDEX ix_usage_events_version ON usage_events (skill_version_id);
 
 ALTER TABLE skills ADD CONSTRAINT fk_skills_id_published_version_id FOREIGN KEY(id, published_version_id) REFERENCES skill_versions (skill_id, id);
+
+ALTER TABLE skill_versions ADD CONSTRAINT fk_skill_versions_skill_id_version FOREIGN KEY(skill_id, version) REFERENCES version_events (skill_id, born_version) DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE skills ADD CONSTRAINT fk_skills_id_draft_version_id FOREIGN KEY(id, draft_version_id) REFERENCES skill_versions (skill_id, id);
 
 ALTER TABLE skills ADD CONSTRAINT fk_skills_id_head_version FOREIGN KEY(id, head_version) REFERENCES skill_versions (skill_id, version) DEFERRABLE INITIALLY DEFERRED;
 
 -- Triggers. A message is 'everyskill: <table>: <rule>', its code restrict_violation, so that both
--- databases give their driver's IntegrityError. The functions run with their owner's rights, so a
--- rater needs no right on the counters, and with the search path that stands while this runs, so
--- nobody can slip in a table of the same name.
+-- databases give their driver's IntegrityError. Every function runs with the search path that stands
+-- while this runs, so nobody can slip in a table or function of the same name. Those that read or write
+-- other tables run with their owner's rights, so a rater needs no right on the counters; nobody else
+-- may attach them to a table of his own (the REVOKE at the end).
 
 DO $$ BEGIN
     PERFORM set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);
 END $$;
 
-CREATE FUNCTION everyskill_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION everyskill_refuse() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
 BEGIN
     RAISE EXCEPTION USING ERRCODE = 'restrict_violation',
         MESSAGE = format('everyskill: %s: %s', TG_TABLE_NAME, TG_ARGV[0]);
 END $$;
 
-CREATE FUNCTION everyskill_raise(rule text) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION everyskill_raise(rule text) RETURNS void LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
 BEGIN
     RAISE EXCEPTION USING ERRCODE = 'restrict_violation', MESSAGE = 'everyskill: ' || rule;
 END $$;
+
+-- Whether a statement is a client's own: neither nested in a trigger, nor with the owner's rights.
+CREATE FUNCTION everyskill_by_client(relation oid) RETURNS boolean LANGUAGE sql STABLE
+SET search_path FROM CURRENT AS $$
+    SELECT pg_trigger_depth() <= 1 OR current_user <> pg_get_userbyid(relowner)
+    FROM pg_class WHERE oid = relation
+$$;
 
 CREATE FUNCTION everyskill_head_hash(skill text) RETURNS text LANGUAGE sql STABLE
 SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -266,7 +293,8 @@ BEGIN
     RETURN OLD;
 END $$;
 
-CREATE FUNCTION everyskill_users_update() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION everyskill_users_update() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
 BEGIN
     IF NEW.id IS DISTINCT FROM OLD.id OR NEW.created_at IS DISTINCT FROM OLD.created_at THEN
         PERFORM everyskill_raise('users: id and created_at never change');
@@ -291,7 +319,8 @@ BEGIN
     RETURN NEW;
 END $$;
 
-CREATE FUNCTION everyskill_skills_update() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION everyskill_skills_update() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
 BEGIN
     IF (NEW.id, NEW.slug, NEW.author_id, NEW.created_at)
         IS DISTINCT FROM (OLD.id, OLD.slug, OLD.author_id, OLD.created_at)
@@ -301,15 +330,19 @@ BEGIN
     IF NEW.latest_version NOT IN (OLD.latest_version, OLD.latest_version + 1) THEN
         PERFORM everyskill_raise('skills: latest_version moves by one, never back');
     END IF;
-    -- Depth 1 is a client's own statement; a trigger's statement is deeper.
-    IF pg_trigger_depth() = 1 AND (
-        NEW.published_version_id, NEW.draft_version_id, NEW.total_uses, NEW.hours_saved,
-        NEW.stars_1, NEW.stars_2, NEW.stars_3, NEW.stars_4, NEW.stars_5
+    IF everyskill_by_client(TG_RELID) AND (
+        NEW.name, NEW.description, NEW.published_version_id, NEW.draft_version_id, NEW.total_uses,
+        NEW.hours_saved, NEW.stars_1, NEW.stars_2, NEW.stars_3, NEW.stars_4, NEW.stars_5
     ) IS DISTINCT FROM (
-        OLD.published_version_id, OLD.draft_version_id, OLD.total_uses, OLD.hours_saved,
-        OLD.stars_1, OLD.stars_2, OLD.stars_3, OLD.stars_4, OLD.stars_5
+        OLD.name, OLD.description, OLD.published_version_id, OLD.draft_version_id, OLD.total_uses,
+        OLD.hours_saved, OLD.stars_1, OLD.stars_2, OLD.stars_3, OLD.stars_4, OLD.stars_5
     ) THEN
-        PERFORM everyskill_raise('skills: pointers and counters are written by triggers only');
+        PERFORM everyskill_raise('skills: pointers, counters and names are written by triggers only');
+    END IF;
+    IF NEW.latest_version > OLD.latest_version AND OLD.latest_version > 0 AND NOT EXISTS (
+        SELECT FROM version_events WHERE skill_id = OLD.id AND born_version = OLD.latest_version
+    ) THEN
+        PERFORM everyskill_raise('skills: a number is allocated only behind a version that was born');
     END IF;
     RETURN NEW;
 END $$;
@@ -335,6 +368,9 @@ BEGIN
     IF NEW.version IS DISTINCT FROM (SELECT latest_version FROM skills WHERE id = NEW.skill_id) THEN
         PERFORM everyskill_raise('skill_versions: the number must be the skill''s latest_version');
     END IF;
+    IF EXISTS (SELECT FROM tombstones WHERE skill_id = NEW.skill_id) THEN
+        PERFORM everyskill_raise('skill_versions: the skill has a tombstone');
+    END IF;
     PERFORM pg_advisory_xact_lock_shared(hashtextextended(NEW.content_url, 0));
     IF EXISTS (SELECT FROM condemned WHERE content_url = NEW.content_url) THEN
         PERFORM everyskill_raise('skill_versions: the object is condemned');
@@ -355,9 +391,12 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION everyskill_condemned_insert() RETURNS trigger LANGUAGE plpgsql
+CREATE FUNCTION everyskill_condemned_write() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
+    IF TG_OP = 'UPDATE' AND NEW.content_url IS DISTINCT FROM OLD.content_url THEN
+        PERFORM everyskill_raise('condemned: a mark keeps its object');
+    END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended(NEW.content_url, 0));
     IF EXISTS (
         SELECT FROM skill_versions AS v JOIN version_state AS s ON s.skill_version_id = v.id
@@ -366,6 +405,15 @@ BEGIN
         PERFORM everyskill_raise('condemned: a version refers to the object');
     END IF;
     RETURN NEW;
+END $$;
+
+CREATE FUNCTION everyskill_condemned_delete() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+BEGIN
+    IF OLD.deleted_at IS NULL THEN
+        PERFORM everyskill_raise('condemned: a mark stays until its object is deleted');
+    END IF;
+    RETURN OLD;
 END $$;
 
 -- The statement that docs/format.md defines, hashed.
@@ -411,11 +459,19 @@ BEGIN
     THEN
         PERFORM everyskill_raise('version_events: a version is born as the latest');
     END IF;
-    IF NEW.kind IN ('publish', 'draft') AND EXISTS (
-        SELECT FROM version_events
-        WHERE skill_id = NEW.skill_id AND version = NEW.version AND kind IN ('publish', 'draft')
+    IF NEW.kind IN ('publish', 'draft') AND NOT EXISTS (
+        SELECT FROM skill_versions
+        WHERE skill_id = NEW.skill_id AND version = NEW.version
+            AND created_by = NEW.actor_id AND created_at = NEW.created_at
     ) THEN
-        PERFORM everyskill_raise('version_events: a version is born once');
+        PERFORM everyskill_raise('version_events: a birth is by and at what its version says');
+    END IF;
+    IF EXISTS (SELECT FROM tombstones WHERE skill_id = NEW.skill_id) THEN
+        PERFORM everyskill_raise('version_events: the skill has a tombstone');
+    END IF;
+    IF NEW.kind = 'purge' THEN  -- a publish of the same bytes waits for this, or this for it
+        PERFORM pg_advisory_xact_lock(hashtextextended(content_url, 0)) FROM skill_versions
+        WHERE skill_id = NEW.skill_id AND version = NEW.version;
     END IF;
     IF NOT (CASE NEW.kind
         WHEN 'publish' THEN NEW.published_version IS NOT DISTINCT FROM NEW.version
@@ -478,9 +534,10 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION everyskill_state_write() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION everyskill_state_write() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
 BEGIN
-    IF pg_trigger_depth() = 1 THEN
+    IF everyskill_by_client(TG_RELID) THEN
         PERFORM everyskill_raise('version_state: it is written by triggers only');
     END IF;
     RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
@@ -498,7 +555,8 @@ BEGIN
     RETURN NEW;
 END $$;
 
-CREATE FUNCTION everyskill_ratings_update() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION everyskill_ratings_update() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
 BEGIN
     IF (NEW.id, NEW.skill_id, NEW.skill_version_id, NEW.user_id, NEW.created_at)
         IS DISTINCT FROM (OLD.id, OLD.skill_id, OLD.skill_version_id, OLD.user_id, OLD.created_at)
@@ -549,7 +607,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION everyskill_usage_update() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION everyskill_usage_update() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
 BEGIN
     OLD.user_id := NULL;
     IF NEW IS DISTINCT FROM OLD THEN
@@ -611,8 +670,10 @@ CREATE TRIGGER usage_events_update BEFORE UPDATE ON usage_events
 FOR EACH ROW EXECUTE FUNCTION everyskill_usage_update();
 CREATE TRIGGER usage_events_delete BEFORE DELETE ON usage_events
 FOR EACH ROW EXECUTE FUNCTION everyskill_delete();
-CREATE TRIGGER condemned_insert BEFORE INSERT ON condemned
-FOR EACH ROW EXECUTE FUNCTION everyskill_condemned_insert();
+CREATE TRIGGER condemned_write BEFORE INSERT OR UPDATE ON condemned
+FOR EACH ROW EXECUTE FUNCTION everyskill_condemned_write();
+CREATE TRIGGER condemned_delete BEFORE DELETE ON condemned
+FOR EACH ROW EXECUTE FUNCTION everyskill_condemned_delete();
 CREATE TRIGGER tombstones_insert BEFORE INSERT ON tombstones
 FOR EACH ROW EXECUTE FUNCTION everyskill_tombstones_insert();
 CREATE TRIGGER tombstones_change BEFORE UPDATE OR DELETE ON tombstones
@@ -634,5 +695,26 @@ CREATE TRIGGER ratings_truncate BEFORE TRUNCATE ON ratings
 FOR EACH STATEMENT EXECUTE FUNCTION everyskill_refuse('it is never truncated');
 CREATE TRIGGER usage_events_truncate BEFORE TRUNCATE ON usage_events
 FOR EACH STATEMENT EXECUTE FUNCTION everyskill_refuse('it is never truncated');
+CREATE TRIGGER condemned_truncate BEFORE TRUNCATE ON condemned
+FOR EACH STATEMENT EXECUTE FUNCTION everyskill_refuse('it is never truncated');
 CREATE TRIGGER tombstones_truncate BEFORE TRUNCATE ON tombstones
 FOR EACH STATEMENT EXECUTE FUNCTION everyskill_refuse('it is never truncated');
+
+-- A trigger fires without a right on its function; only attaching or calling one needs it.
+REVOKE EXECUTE ON FUNCTION
+    everyskill_head_hash(text),
+    everyskill_version_id(text, integer),
+    everyskill_delete(),
+    everyskill_skills_insert(),
+    everyskill_skills_delete(),
+    everyskill_versions_insert(),
+    everyskill_versions_state(),
+    everyskill_condemned_write(),
+    everyskill_entry_hash(version_events),
+    everyskill_events_insert(),
+    everyskill_events_apply(),
+    everyskill_ratings_insert(),
+    everyskill_ratings_count(),
+    everyskill_usage_count(),
+    everyskill_tombstones_insert()
+FROM PUBLIC;
