@@ -147,7 +147,6 @@ def example() -> ShowAnswer:
         tags=("git", "quality", "review"),
         author_id="00000000-0000-4000-8000-000000000002",
         latest_version=5,
-        head_version=5,
         published_version_id="00000000-0000-4000-8000-000000000014",
         draft_version_id="00000000-0000-4000-8000-000000000015",
         total_uses=363,
@@ -158,7 +157,6 @@ def example() -> ShowAnswer:
         stars_5=11,
         hours_saved=66,
         average_rating=418,
-        content=None,
         created_at=days(118),
         updated_at=days(0.1),
     )

@@ -8,7 +8,6 @@ outside of the process changes, so a process ended after each of them was ended 
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable, Sequence
 from functools import reduce, wraps
 from importlib import import_module
@@ -69,8 +68,9 @@ class Steps:
         self.take(START)
 
     def _follow(self, target: str) -> None:
-        name = target.rpartition(".")[2].rpartition(":")[2] if target[:3] != "os:" else target
-        _wrap(target, lambda *_: self.take(name.replace("os:", "os.")))
+        module, _, path = target.partition(":")
+        name = f"os.{path}" if module == "os" else path.rpartition(".")[2]
+        _wrap(target, lambda *_: self.take(name))
 
     def _follow_new_files(self) -> None:
         def opened(_: Any, path: Any, flags: int = 0, *more: Any) -> None:
@@ -122,7 +122,3 @@ def _wrap(target: str, after: Callable[..., None]) -> None:
         return result
 
     setattr(owner, last, wrapper)
-
-
-KILL = int(signal.SIGKILL)
-HALT = int(signal.SIGSTOP)

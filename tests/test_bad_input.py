@@ -16,9 +16,9 @@ import pytest
 
 from everyskill_cli.model import TAGS_MAX, TEXT_MAX
 from tests.commands import PROGRAM, Commands, as_ordinary_user, assert_failed, tree
-from tests.conftest import Everyskill, Finished
+from tests.conftest import Finished
 from tests.registries import write_skill
-from tests.servers.faults import FaultProxy
+from tests.servers.faults import Fault, FaultProxy
 from tests.servers.postgres import BINARIES, OwnPostgresServer
 from tests.servers.relay import Answer, Relay
 from tests.servers.s3 import S3Server
@@ -616,6 +616,13 @@ def test_a_shared_half_and_a_default_half(
         refused(8, *words, says=says, **settings)
 
 
+@pytest.mark.parametrize("name", [*R2, "R2_REGION", "EVERYSKILL_DATABASE_URL", "EVERYSKILL_USER"])
+def test_a_variable_that_is_set_to_nothing(refused: Refused, new: Path, name: str) -> None:
+    """CI sets a secret that it does not have to nothing; that must not publish somewhere else."""
+    for words in (["publish", new], ["list"]):
+        refused(8, *words, says=f"{name} is set to nothing|unset it", **{name: ""})
+
+
 # PostgreSQL.
 
 
@@ -757,6 +764,11 @@ def test_a_password_in_the_file_that_is_meant_to_be_committed(refused: Refused, 
     refused(8, "publish", new, says="meant to be committed|EVERYSKILL_DATABASE_URL")
 
 
+def test_a_user_in_the_file_that_is_meant_to_be_committed(refused: Refused, new: Path) -> None:
+    Path("everyskill.toml").write_text('user = "eve@example.org"\n')
+    refused(8, "publish", new, says="meant to be committed|EVERYSKILL_USER")
+
+
 def test_a_settings_file_that_is_no_text(refused: Refused, new: Path) -> None:
     Path("everyskill.toml").write_bytes(b"\xff\xfe")
     refused(8, "publish", new, says="cannot be read")
@@ -774,12 +786,16 @@ def test_a_user_who_is_no_email_address(
 
 
 def test_nobody_on_a_shared_registry(
-    cli: Commands, everyskill: Everyskill, postgres_url: str, tmp_path: Path, new: Path
+    cli: Commands,
+    postgres_url: str,
+    tmp_path: Path,
+    new: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.delenv("EVERYSKILL_USER")
     settings = {
         "EVERYSKILL_DATABASE_URL": postgres_url,
         "EVERYSKILL_STORE_URL": f"file://{tmp_path}/store",
-        "EVERYSKILL_USER": "",
     }
     assert cli("upgrade", env=settings).code == 0
     for words in (["publish", new], ["rate", "demo", "5"]):
@@ -795,8 +811,6 @@ def test_a_proxy_that_resets_every_connection(
     tmp_path: Path,
     new: Path,
 ) -> None:
-    from tests.servers.faults import Fault
-
     settings = {**fault_environment, "EVERYSKILL_DATABASE_URL": f"sqlite:///{tmp_path}/r.db"}
     fault_proxy.order(*[Fault.RESET] * 50)
     assert_failed(cli("publish", new, env=settings), 6, "broke off", "run the same command again")

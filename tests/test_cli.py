@@ -325,7 +325,7 @@ def test_a_command_line_that_cannot_be_meant(
         ["list", "--after=0001-01-01T00:00:00+23:59/x"],
         ["list", "--sort=rating", "--after=many/x"],
         ["list", "--sort=rating", f"--after={10**30}/x"],
-        ["list", "--sort=uses", f"--after={10**9}/x"],
+        ["list", "--sort=uses", f"--after={10**18}/x"],
         ["list", "--sort=uses", "--after=-1/x"],
         ["list", "--sort=name", "--after=x"],
         ["versions", "demo", "--after=-1"],
@@ -338,6 +338,19 @@ def test_a_command_line_that_cannot_be_meant(
 )
 def test_a_place_that_no_page_gave(cli: Commands, published: Path, words: list[str]) -> None:
     assert_failed(cli(*words), 2, "is not the place of a page", "'next'")
+
+
+@pytest.mark.parametrize("sort", ["rating", "uses"])
+def test_a_place_beyond_every_row(cli: Commands, database_url: str, sort: str) -> None:
+    settings = ["--database-url", database_url, "--store-url", "file:///nowhere"]
+    assert cli(*settings, "upgrade").code == 0
+    for number in (0, 10**9, 10**18 - 1):
+        page = cli(*settings, "list", f"--sort={sort}", f"--after={number}/x", "--json")
+        assert page.json == {"items": [], "next": None}
+
+
+def test_the_list_of_versions_is_of_all_versions(cli: Commands, published: Path) -> None:
+    assert_failed(cli("versions", "demo@1"), 2, "@1", "everyskill show demo@1")
 
 
 # Streams.

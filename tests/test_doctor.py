@@ -132,7 +132,8 @@ def test_nobody_on_a_shared_registry(
     cli: Commands, team: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "")
-    checks = examine(cli, 8, {**team, "EVERYSKILL_USER": ""})
+    monkeypatch.delenv("EVERYSKILL_USER")
+    checks = examine(cli, 8, team)
     assert failed(checks) == ["user"]
     assert "EVERYSKILL_USER" in str(checks["user"]["fix"])
 

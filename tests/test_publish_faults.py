@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,9 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
+from everyskill_cli.database.engine import Database
 from tests.forks import Forks
 from tests.registries import make_registry, write_skill
 from tests.servers.cut import Cut, CutProxy
@@ -61,10 +64,20 @@ def everything(env, stores, url) -> Site:
 # The store
 
 
+@pytest.fixture(scope="module")
+def empty_registry(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("empty")
+    registry = make_registry(f"sqlite:///{folder}/registry.db", folder)
+    assert registry.database.exists
+    registry.close()
+    return folder / "registry.db"
+
+
 @pytest.fixture
-def behind_proxy(fault_proxy, fault_environment, local_s3, tmp_path) -> Site:
-    """An SQLite registry that is not there yet, with an S3 store behind the proxy."""
+def behind_proxy(empty_registry, fault_proxy, fault_environment, local_s3, tmp_path) -> Site:
+    """An empty SQLite registry with an S3 store behind the proxy."""
     fault_proxy.delay = 0.1
+    shutil.copyfile(empty_registry, tmp_path / "registry.db")
     return everything(fault_environment, S3Stores(local_s3), f"sqlite:///{tmp_path}/registry.db")
 
 
@@ -264,11 +277,19 @@ def test_another_one_holds_the_skill_for_too_long(setting, site, postgres_url, f
     assert forks.run(*publish, env=site.env).json["status"] == "published"
 
 
-@pytest.mark.parametrize(
-    "setting", ["idle_in_transaction_session_timeout=50", "transaction_timeout=200"]
-)
-def test_the_server_loses_patience(setting, site, postgres_url, forks, tmp_path):
+@pytest.mark.parametrize(("asked", "given"), [("0", "30s"), ("100", "100ms")])
+def test_a_writer_waits_half_a_minute_for_others_or_as_the_url_says(asked, given, postgres_url):
+    url = with_setting(postgres_url, f"lock_timeout={asked}")["EVERYSKILL_DATABASE_URL"]
+    with Database(url) as database:
+        with database.writing() as tx:
+            assert tx.scalar(text("SHOW lock_timeout")) == given
+        with database.reading() as tx:
+            assert tx.scalar(text("SHOW lock_timeout")) == ("0" if asked == "0" else given)
+
+
+def test_the_server_loses_patience(site, postgres_url, forks, tmp_path):
     publish = publish_of(tmp_path, "demo")
+    setting = "idle_in_transaction_session_timeout=50"
     env = {**site.env, **with_setting(postgres_url, setting)}
     victim = forks.start(publish, env=env, halt_after="UPDATE skills").wait_until_halted()
     wait_until(lambda: not sessions_of(postgres_url))

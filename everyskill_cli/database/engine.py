@@ -26,6 +26,10 @@ from everyskill_cli.settings import hide_password
 
 BUSY_SECONDS: Final = 30.0  # how long a writer waits for another; ?timeout= in the URL changes it
 SLICE_SECONDS: Final = 0.5
+PATIENCE: Final = (  # the same on PostgreSQL, unless the URL, the role or the database says more
+    f"SELECT set_config('lock_timeout', '{BUSY_SECONDS:.0f}s', true)"
+    " WHERE current_setting('lock_timeout') = '0'"
+)
 Transaction = Connection  # what callers hold between two statements; they never look inside
 
 
@@ -109,7 +113,7 @@ class Database:
         ):
             transaction = connection.begin()
             if self.dialect == "postgresql":
-                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_SECONDS:.0f}s'")
+                connection.exec_driver_sql(PATIENCE)
             try:
                 yield connection
             except BaseException:
