@@ -208,6 +208,20 @@ def test_the_answer_to_commit_is_lost(before, options, status, cut, line, site, 
     assert len(standing.events) == len(before) + ("--category" not in options)
 
 
+@pytest.mark.parametrize("cut", Cut)
+def test_the_answer_to_the_commit_of_a_rating_is_lost(cut, line, site, forks, tmp_path):
+    """Nobody looks: whoever rates again says the same, and it counts once."""
+    assert forks.run(*publish_of(tmp_path, "demo"), env=site.env).code == 0
+    rate = ("rate", "demo", "4", "--json")
+    line.order(cut, "COMMIT")
+    done = forks.run(*rate, env=site.env)
+    assert (done.code, "again" in done.error["hint"]) == (6, True)
+    again = forks.run(*rate, env=site.env)
+    assert again.json["status"] == ("unchanged" if cut is Cut.AFTER else "rated")
+    assert site.query("SELECT rating FROM ratings") == [4]
+    site.audit()
+
+
 def test_the_server_dies_with_its_answer_to_commit(own_postgres, forks, tmp_path):
     stores = FolderStores(tmp_path)
     url = own_postgres.create_database()

@@ -19,7 +19,7 @@ from everyskill_cli.database.engine import Database
 from everyskill_cli.database.schema import HEAD, MIGRATIONS, upgrade
 from everyskill_cli.database.tables import metadata
 from everyskill_cli.errors import NotReady
-from everyskill_cli.model import records
+from everyskill_cli import model
 from tests.rows import add_rating, add_version
 
 
@@ -36,16 +36,16 @@ def test_the_program_expects_the_newest_migration():
 
 def test_every_table_has_a_record_with_its_columns():
     kinds = {
-        "registry": records.RegistryRecord,
-        "users": records.User,
-        "skills": records.Skill,
-        "skill_versions": records.SkillVersion,
-        "version_events": records.VersionEvent,
-        "version_state": records.VersionState,
-        "ratings": records.Rating,
-        "usage_events": records.UsageEvent,
-        "condemned": records.Condemned,
-        "tombstones": records.Tombstone,
+        "registry": model.RegistryRecord,
+        "users": model.User,
+        "skills": model.Skill,
+        "skill_versions": model.SkillVersion,
+        "version_events": model.VersionEvent,
+        "version_state": model.VersionState,
+        "ratings": model.Rating,
+        "usage_events": model.UsageEvent,
+        "condemned": model.Condemned,
+        "tombstones": model.Tombstone,
     }
     internal = {"head_version", "born_version", "content"}  # keys, and the copy for search
     assert {

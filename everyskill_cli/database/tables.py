@@ -409,20 +409,20 @@ def _type_rule(column: Column[Any]) -> str:
     return f"({null}typeof({name}) = 'text' AND instr({name}, char(0)) = 0)"
 
 
-for table in metadata.tables.values():
-    rules = [_type_rule(column) for column in table.columns if column.computed is None]
-    rule = CheckConstraint("\n        AND ".join(rules), name="types")
-    table.append_constraint(rule.ddl_if(dialect="sqlite"))
-
-
 @event.listens_for(metadata, "before_create")
-def _make_partial(_: MetaData, connection: Connection, **__: object) -> None:
-    """Give partial indexes their condition when they are made.
+def _complete(_: MetaData, connection: Connection, **__: object) -> None:
+    """Add what only the making of tables needs: conditions of partial indexes, SQLite's types.
 
     Naming a dialect in the table itself would load that dialect with this module: 40 ms of CPU
     for PostgreSQL's, in commands that never speak to one.
     """
+    dialect = connection.dialect.name
     for table in metadata.tables.values():
         for index in table.indexes:
             if "where" in index.info:
-                index.dialect_options[connection.dialect.name]["where"] = text(index.info["where"])
+                index.dialect_options[dialect]["where"] = text(index.info["where"])
+        name = f"ck_{table.name}_types"
+        if dialect == "sqlite" and name not in {str(c.name) for c in table.constraints}:
+            rules = [_type_rule(column) for column in table.columns if column.computed is None]
+            rule = CheckConstraint("\n        AND ".join(rules), name="types")
+            table.append_constraint(rule.ddl_if(dialect="sqlite"))

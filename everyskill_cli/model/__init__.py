@@ -12,11 +12,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from everyskill_cli.model.answers import (
+    from everyskill_cli.model.actions import (
         PublishAnswer,
         PublishResult,
         RateAnswer,
         RateResult,
+    )
+    from everyskill_cli.model.answers import (
         RatingEntry,
         RatingPage,
         ShowAnswer,
@@ -25,19 +27,21 @@ if TYPE_CHECKING:
         VersionPage,
         VersionSummary,
     )
+    from everyskill_cli.model.bookkeeping import (
+        RegistryRecord,
+        Tombstone,
+        UsageEvent,
+        User,
+        VersionState,
+    )
     from everyskill_cli.model.records import (
         Condemned,
         Head,
         NewSkill,
         Rating,
-        RegistryRecord,
         Skill,
         SkillVersion,
-        Tombstone,
-        UsageEvent,
-        User,
         VersionEvent,
-        VersionState,
     )
     from everyskill_cli.model.reports import (
         Check,
@@ -146,20 +150,18 @@ _HOMES = {
         "Head",
         "NewSkill",
         "Rating",
-        "RegistryRecord",
         "Skill",
         "SkillVersion",
+        "VersionEvent",
+    ),
+    "bookkeeping": (
+        "RegistryRecord",
         "Tombstone",
         "UsageEvent",
         "User",
-        "VersionEvent",
         "VersionState",
     ),
     "answers": (
-        "PublishAnswer",
-        "PublishResult",
-        "RateAnswer",
-        "RateResult",
         "RatingEntry",
         "RatingPage",
         "ShowAnswer",
@@ -167,6 +169,12 @@ _HOMES = {
         "SkillSummary",
         "VersionPage",
         "VersionSummary",
+    ),
+    "actions": (
+        "PublishAnswer",
+        "PublishResult",
+        "RateAnswer",
+        "RateResult",
     ),
     "reports": (
         "Check",

@@ -9,27 +9,6 @@ from everyskill_cli.model.words import EventKind, FileEntry, JsonObject
 
 
 @dataclass(frozen=True, slots=True)
-class RegistryRecord:
-    """The registry's one row: who it is (in the chain, the lock file and the store's marker)."""
-
-    id: str
-    format_version: int
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """A person or a CI job that published or rated; made on first use."""
-
-    id: str
-    email: str
-    name: str | None
-    db_login: str | None
-    created_at: datetime
-    updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Skill:
     """A skill: its pointers to versions and its counters, both kept by the database.
 
@@ -114,26 +93,6 @@ class VersionEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class VersionState:
-    """What changes about a version: its counters, and whether it is yanked or purged."""
-
-    skill_version_id: str
-    skill_id: str
-    stars_1: int
-    stars_2: int
-    stars_3: int
-    stars_4: int
-    stars_5: int
-    hours_saved: int
-    average_rating: int | None
-    uses: int
-    yanked_at: datetime | None
-    yank_reason: str | None
-    successor: int | None
-    purged_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class Rating:
     """One person's rating of one version: 1–5 stars, a comment, hours saved (0–1,000)."""
 
@@ -149,20 +108,6 @@ class Rating:
 
 
 @dataclass(frozen=True, slots=True)
-class UsageEvent:
-    """One use of a skill, by whom and through which tool where that is known."""
-
-    id: str
-    skill_id: str
-    skill_version_id: str | None
-    user_id: str | None
-    tool_name: str
-    external_id: str | None
-    metadata: JsonObject
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Condemned:
     """The mark of garbage collection on an object: no version may refer to it while it stands.
 
@@ -175,19 +120,6 @@ class Condemned:
     content_url: str
     since: datetime
     deleted_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Tombstone:
-    """The permit and the trace of a skill that was deleted whole; its slug is never free again."""
-
-    slug: str
-    skill_id: str
-    last_version: int
-    head_hash: str
-    reason: str
-    actor_id: str
-    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
