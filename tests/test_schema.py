@@ -14,12 +14,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
+from everyskill_cli import model
 from everyskill_cli.database import open_database
 from everyskill_cli.database.engine import Database
 from everyskill_cli.database.schema import HEAD, MIGRATIONS, upgrade
 from everyskill_cli.database.tables import metadata
 from everyskill_cli.errors import NotReady
-from everyskill_cli import model
 from tests.rows import add_rating, add_version
 
 
