@@ -20,6 +20,7 @@ from rich.cells import cell_len
 
 from everyskill_cli.cli import render
 from everyskill_cli.cli.render import words
+from everyskill_cli.database.faults import CommitUnknown
 from everyskill_cli.errors import InvalidSkill, NotFound, Unavailable
 from everyskill_cli.model import (
     Check,
@@ -688,3 +689,9 @@ def test_a_pipe_does_not_pay_for_rich(action: str) -> None:
         check=True,
         timeout=60,
     )
+
+
+def test_an_error_is_named_by_its_documented_type(capsys):
+    """Rooms raise finer types among themselves; programs see only those of docs/json.md."""
+    render.failure(CommitUnknown("Lost.", "Again."), as_json=True)
+    assert json.loads(capsys.readouterr().err)["error"]["type"] == "Unavailable"
