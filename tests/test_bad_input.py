@@ -635,9 +635,7 @@ def test_postgresql_without_its_driver(
         "EVERYSKILL_STORE_URL": f"file://{tmp_path}/store",
     }
     for words in (["publish", new], ["list"], ["upgrade"]):
-        refused(
-            8, *words, says="driver is not installed|pip install 'everyskill[postgres]'", **settings
-        )
+        refused(8, *words, says="driver is not installed|pip install 'psycopg[binary]'", **settings)
 
 
 @pytest.fixture(scope="module")

@@ -248,27 +248,29 @@ def on_every_registry(test):
 
 
 @on_every_registry
-def test_a_publisher_killed_after_a_step(lanes, stores, record_property):
+def test_a_publisher_killed_after_a_step(lanes, stores, request, record_testsuite_property):
     points = thinned(lanes[0].rehearse())
     expected = ALWAYS | lanes[0].story.steps
     if "put" in expected:
         expected |= WITHIN["folder" if isinstance(stores, FolderStores) else "s3"]
     assert expected <= {name for _, name in points}
-    record_property("kills", len(points))
+    record_testsuite_property(request.node.name, f"{len(points)} kills")
     kill_at(points, lanes)
 
 
 @pytest.mark.parametrize("lanes", [REPAIR], ids=["repair"], indirect=True)
 @pytest.mark.parametrize("stores", ["folder", "s3"], indirect=True)
 @pytest.mark.parametrize("urls", ["sqlite"], indirect=True)
-def test_a_publisher_killed_while_it_repairs_an_object(lanes, stores, record_property):
+def test_a_publisher_killed_while_it_repairs_an_object(
+    lanes, stores, request, record_testsuite_property
+):
     points = thinned(lanes[0].rehearse())
     names = [name for _, name in points]
     if isinstance(stores, FolderStores):
         assert "os.replace" in names
     else:
         assert names.count("send") > len(WITHIN["s3"]) + 4  # it was put twice, and read
-    record_property("kills", len(points))
+    record_testsuite_property(request.node.name, f"{len(points)} kills")
     kill_at(points, lanes)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -325,3 +326,30 @@ def test_content_that_was_changed_in_the_store_is_not_shown(registry, push, tmp_
     place.write_bytes(b"something else")
     with pytest.raises(IntegrityFailure):
         show(registry, Reference("demo"), content=True)
+
+
+def test_a_registry_with_versions_is_not_split_over_two_stores(
+    database_url, registry, push, tmp_path
+):
+    push("one")
+    elsewhere = replace(registry.settings, store_url=f"file://{tmp_path}/other")
+    other = type(registry)(elsewhere, "write")
+    with closing(other), pytest.raises(NotReady, match="is not theirs"):
+        publish(other, write_skill(tmp_path, body="two"), PublishOptions())
+    assert not (tmp_path / "other").exists()
+    assert pointers(registry) == (1, 1, None)
+
+
+def test_why_a_draft_was_promoted_is_in_its_event(registry, push):
+    push("one", draft=True, message="try this")
+    push("one", message="now for all")
+    with registry.database.reading() as tx:
+        reasons = tx.scalars(text("SELECT reason FROM version_events ORDER BY seq")).all()
+    assert list(reasons) == [None, "now for all"]
+    assert show(registry, Reference("demo")).version.message == "try this"
+
+
+def test_wishes_that_come_to_nothing_are_said(push):
+    push("one")
+    assert push("one", message="why not")[1] == ["message-not-kept"]
+    assert push("one", draft=True)[1] == ["no-draft"]

@@ -271,7 +271,7 @@ def _postgresql(url: URL) -> Engine:
     except ImportError as error:
         raise NotReady(
             "The PostgreSQL driver is not installed.",
-            "Run: pip install 'everyskill[postgres]'",
+            "Run: pip install 'psycopg[binary]'",
         ) from error
     options: dict[str, Any] = {"prepare_threshold": None}  # poolers lose prepared statements
     if "connect_timeout" not in url.query:

@@ -121,7 +121,7 @@ _BY_STATE = {
 _HINTS = {
     NotReady: "Check EVERYSKILL_DATABASE_URL, then run: everyskill doctor",
     Forbidden: "Ask the registry's owner for the role you need.",
-    Unavailable: "Try again; 'everyskill doctor' shows what can be reached.",
+    Unavailable: "Check that the server runs and can be reached, then try again.",
     IntegrityFailure: "Tell the database's administrator.",
 }
 

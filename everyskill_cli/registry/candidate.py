@@ -10,7 +10,7 @@ from typing import Self
 
 from everyskill_cli.bundle import Bundle, pack
 from everyskill_cli.chain import details_hash
-from everyskill_cli.model import CONTENT_MAX, TEXT_MAX, NewSkill, SkillVersion
+from everyskill_cli.model import CONTENT_MAX, TEXT_MAX, EventKind, NewSkill, SkillVersion
 from everyskill_cli.registry.decision import PublishOptions
 from everyskill_cli.skill import LocalSkill, read_skill
 from everyskill_cli.stores.base import content_key
@@ -50,9 +50,13 @@ class Candidate:
         """Of the object, relative to the store's root."""
         return content_key(self.bundle.content_hash)
 
-    @property
-    def reason(self) -> str | None:
-        """What the event says: which findings were allowed."""
+    def reason_of(self, event: EventKind) -> str | None:
+        """What the event says: why a draft is promoted, or else which findings were allowed.
+
+        A new version says itself why it was made.
+        """
+        if event == "promote":
+            return self.options.message
         allowed = ", ".join(self.local.allowed_secrets)
         return f"allowed: {allowed}"[:TEXT_MAX] if allowed else None
 

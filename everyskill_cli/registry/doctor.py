@@ -110,7 +110,10 @@ def _store(registry: Registry, *, readable: bool) -> Iterator[Check]:
         return
     owner = registry.store.marker()
     with registry.database.reading() as tx:
-        own = versions.registry_id(tx)
+        own, used = versions.registry_id(tx), versions.any_exist(tx)
+    if owner is None and used:
+        lost = registry.store.unclaimed()
+        yield _check("store-registry", lost.message, "failed", lost.hint)
     if owner is not None and owner != own:
         yield _check(
             "store-registry",

@@ -66,13 +66,27 @@ def publish(registry: Registry, path: Path, options: PublishOptions) -> PublishA
         if versions.is_purged(tx, candidate.key):
             raise purged(candidate.slug)
     decision = decide(candidate.slug, head, candidate.bundle.content_hash, options)
-    warnings = candidate.local.warnings
+    warnings = candidate.local.warnings + _unkept(options, decision)
     if options.dry_run or (decision.event is None and not decision.updated):
         outcome = _foreseen(head, decision)
     else:
         warnings += registry.user_notes()
         outcome = _carry_out(registry, candidate, decision)
     return _answer(registry, candidate, outcome, warnings)
+
+
+def _unkept(options: PublishOptions, decision: Decision) -> tuple[Finding, ...]:
+    """Say which wishes come to nothing where the bytes are there already."""
+    if decision.event is not None:
+        return ()
+    unkept = []
+    if options.message is not None:
+        unkept.append(Finding("message-not-kept", "Nothing is published, so the message is lost."))
+    if options.draft and not decision.warnings:
+        unkept.append(
+            Finding("no-draft", f"Version {decision.version} holds these bytes; no draft is made.")
+        )
+    return tuple(unkept)
 
 
 def _foreseen(head: Head | None, decision: Decision) -> Outcome:
@@ -108,8 +122,9 @@ def _carry_out(registry: Registry, candidate: Candidate, decision: Decision) -> 
 def _store(registry: Registry, candidate: Candidate) -> None:
     with registry.database.reading() as tx:
         registry_id = versions.registry_id(tx)
+        first = not versions.any_exist(tx)
     assert registry_id is not None  # noqa: S101 - a writable registry was made when it was opened
-    registry.store.claim(registry_id)
+    registry.store.claim(registry_id, first=first)
     registry.store.put(candidate.key, candidate.bundle.data, candidate.bundle.content_type)
 
 
@@ -163,7 +178,7 @@ def _append(
         slug=candidate.slug,
         actor_id=user_id,
         at=at,
-        reason=candidate.reason,
+        reason=candidate.reason_of(decision.event),
     )
     return events.append(tx, act, version)
 

@@ -38,7 +38,9 @@ def rate(registry: Registry, reference: Reference, opinion: Opinion) -> RateAnsw
         version = find_version(tx, found, number_to_use(found, reference))
         before = ratings.find(tx, user_id, version.id)
         if opinion.stars is None:
-            status, rating = _remove(tx, registry, reference, before)
+            status, rating = _remove(
+                tx, registry, Reference(reference.slug, version.version), before
+            )
         else:
             _refuse_purged(tx, found, version)
             status, rating = _put(tx, before, opinion, opinion.stars, version, user_id)

@@ -158,13 +158,18 @@ class Store(ABC):
         )
 
     @final
-    def claim(self, registry_id: str) -> None:
+    def claim(self, registry_id: str, *, first: bool = True) -> None:
         """Make the store this registry's, or find that it is; another's is NotReady.
+
+        A registry that has versions has claimed its store before (``first`` is False): then one
+        without a marker is another place, and writing there would split the registry.
 
         Of two registries that claim a new store at once, the store's no-overwrite condition lets
         one win; reading the marker back tells the other.
         """
         owner = self.marker()
+        if owner is None and not first:
+            raise self.unclaimed()
         for _ in range(TRIES):
             if owner is None:
                 self._put(MARKER, _marker(registry_id), "application/json", overwrite=False)
@@ -182,6 +187,14 @@ class Store(ABC):
                 "Use that registry's database, or give this one a store or prefix of its own"
                 " (EVERYSKILL_STORE_URL).",
             )
+
+    @final
+    def unclaimed(self) -> NotReady:
+        """Say that a registry with versions cannot keep them in a store without its marker."""
+        return NotReady(
+            f"The registry has versions, and {self.url} is not theirs: there is no {MARKER}.",
+            "Check EVERYSKILL_STORE_URL or R2_BUCKET_NAME; a store that was moved is moved whole.",
+        )
 
     @final
     def probe(self) -> tuple[Check, ...]:

@@ -132,6 +132,11 @@ def find(connection: Connection, skill_id: str, number: int) -> SkillVersion | N
     return None if row is None else records.record(SkillVersion, row)
 
 
+def any_exist(connection: Connection) -> bool:
+    """Tell whether the registry has a version of any skill."""
+    return connection.scalar(select(skill_versions.c.id).limit(1)) is not None
+
+
 def authors(connection: Connection, skill_id: str, limit: int = 5) -> list[str]:
     """Email addresses of those who published versions of a skill, in no order, a few."""
     rows = connection.scalars(
