@@ -106,6 +106,7 @@ class Forks:
     """The process that forks; for one thread at a time."""
 
     def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="everyskill-forks-")
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "tests.forking"],
             stdin=subprocess.PIPE,
@@ -133,7 +134,7 @@ class Forks:
             kill_after: the number or the name of a step.
         """
         halts = [halt_after] if isinstance(halt_after, str) else list(halt_after)
-        folder = Path(tempfile.mkdtemp(prefix="everyskill-fork-"))
+        folder = Path(tempfile.mkdtemp(dir=self._folder.name))
         for name in ("stdout", "stderr", "steps", "done"):
             (folder / name).touch()
         answer = self.ask(
@@ -169,6 +170,7 @@ class Forks:
     def close(self) -> None:
         """End it and every run that is left."""
         self._process.communicate(timeout=WAIT_SECONDS)
+        self._folder.cleanup()
 
     def __enter__(self) -> Self:
         return self

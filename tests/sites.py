@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -14,12 +15,15 @@ from urllib.parse import urlsplit
 from sqlalchemy import text
 
 from everyskill_cli.database import open_database
+from everyskill_cli.database.engine import Database
+from everyskill_cli.database.schema import upgrade
 from everyskill_cli.errors import NotFound
 from everyskill_cli.model import Reference
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.show import show
 from everyskill_cli.settings import load
 from tests.audit import audit_objects, audit_records
+from tests.servers.postgres import PostgresServer
 from tests.servers.s3 import S3Server
 
 Variables = Mapping[str, str]
@@ -113,6 +117,62 @@ def _standing(tx: Any, slug: str, author: str) -> Standing:
     )
 
 
+class Databases(Protocol):
+    """Makes databases of one kind."""
+
+    def new(self) -> str:
+        """The address of an empty registry."""
+
+    def copy(self, url: str) -> str:
+        """The address of a copy of one to which nobody is connected."""
+
+    def drop(self, url: str) -> None:
+        """Remove one."""
+
+
+class Files(Databases):
+    """Databases of SQLite; a new one is not there yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made = count()
+
+    def new(self) -> str:
+        return f"sqlite:///{self._folder}/registry-{next(self._made)}.db"
+
+    def copy(self, url: str) -> str:
+        new = self.new()
+        if self._path(url).exists():
+            shutil.copyfile(self._path(url), self._path(new))
+        return new
+
+    def drop(self, url: str) -> None:
+        for name in ("", "-wal", "-shm"):
+            Path(f"{self._path(url)}{name}").unlink(missing_ok=True)
+
+    def _path(self, url: str) -> Path:
+        return Path(url.removeprefix("sqlite:///"))
+
+
+class Copies(Databases):
+    """Databases of PostgreSQL; a new one has its schema."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+
+    def new(self) -> str:
+        url = self._server.create_database()
+        with Database(url) as database:
+            upgrade(database)
+        return url
+
+    def copy(self, url: str) -> str:
+        return self._server.create_database(url)
+
+    def drop(self, url: str) -> None:
+        self._server.drop_database(url)
+
+
 class Stores(Protocol):
     """Makes stores of one kind, and looks into them past the program."""
 
@@ -137,11 +197,10 @@ class FolderStores(Stores):
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._made = 0
+        self._made = count()
 
     def new(self) -> Variables:
-        self._made += 1
-        return {"EVERYSKILL_STORE_URL": f"file://{self._folder}/store-{self._made}"}
+        return {"EVERYSKILL_STORE_URL": f"file://{self._folder}/store-{next(self._made)}"}
 
     def copy(self, env: Variables) -> Variables:
         new = self.new()

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import random
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
 
 from everyskill_cli.stores import content_key
 from tests.forks import Forks
-from tests.registries import make_registry, write_skill
-from tests.sites import FolderStores, S3Stores, Site, Standing, Stores
+from tests.registries import write_skill
+from tests.sites import Copies, Databases, Files, FolderStores, S3Stores, Site, Standing, Stores
 
 LANES = 2  # kills at a time
 # After these others see nothing new: of neighbours among them only the last is worth a kill.
@@ -87,102 +86,69 @@ REPAIR = replace(STORIES["second"], spoilt=True)
 
 
 class Lane:
-    """Sets the same scene for one kill after the other.
+    """Sets the same scene for one kill after the other: a copy of one registry and its store."""
 
-    On SQLite a scene is a copy of one registry. On PostgreSQL a copy costs 300 ms of CPU, so there
-    it is a skill by a user of its own in the same registry, with a store of its own.
-    """
-
-    def __init__(self, story: Story, forks: Forks, url: str, stores: Stores, folder: Path) -> None:
+    def __init__(
+        self, story: Story, forks: Forks, databases: Databases, stores: Stores, folder: Path
+    ) -> None:
         self.story = story
         self.forks = forks
-        self._url = url
+        self._databases = databases
         self._stores = stores
         self._folder = folder
-        self._settled: dict[str, bytes] = {}  # objects of earlier scenes
-        if not self._shared:
-            self._base = self._site(url, stores.new(), "demo")
-            self._play(self._base, "demo")
-
-    @property
-    def _shared(self) -> bool:
-        return self._url.startswith("postgresql")
+        self._base = self._site(databases.new(), stores.new())
+        for number, options in enumerate(story.before):
+            publish = ("publish", self._skill(number), *options)
+            assert forks.run(*publish, env=self._base.env).code == 0
+        self._before = self._base.standing()
+        self._skill_to_publish = self._skill(len(story.before) - story.again)
+        self._publish = ("publish", self._skill_to_publish, "--json", *story.options)
 
     def rehearse(self) -> list[str]:
         """Give the steps of a publish that nobody kills."""
-        slug = "demo-rehearsed" if self._shared else "demo"
-        site, skill = self._scene(slug, -1)
-        publish = ("publish", skill, "--json", *self.story.options)
-        steps = self.forks.run(*publish, env=site.env).steps
-        self._settle(site, site.audit(slug))
-        return steps
+        with self._scene() as site:
+            return self.forks.run(*self._publish, env=site.env).steps
 
     def kill(self, number: int, name: str) -> None:
         """Kill a publish after one step, look, run it again, and look again."""
-        slug = f"demo-{number}" if self._shared else "demo"
-        site, skill = self._scene(slug, number)
-        before = site.standing(slug)
+        with self._scene() as site:
+            killed = self.forks.run(*self._publish, env=site.env, kill_after=number)
+            assert (killed.code, killed.steps[-1]) == (-9, name)
+            standing = site.audit()
+            committed = standing != self._before
+            assert committed == _committed(killed.steps)
 
-        publish = ("publish", skill, "--json", *self.story.options)
-        killed = self.forks.start(publish, env=site.env, kill_after=number).wait()
-        assert (killed.code, killed.steps[-1]) == (-9, name)
-        standing = site.audit(slug)
-        committed = standing != before
-        assert committed == _committed(killed.steps)
+            again = self.forks.run(*self._publish, env=site.env)
+            assert (again.code, again.stderr) == (0, "")
+            [result] = again.json["results"]
+            assert result["status"] == ("unchanged" if committed else self.story.status)
+            after = site.audit()
+            assert not committed or after == standing
+            assert after == self._with_one_more(result["content_hash"])
+            assert result["published_version"] == result["version"] == after.published
+            self._stores.assert_whole(site.env)
 
-        again = self.forks.run(*publish, env=site.env)
-        assert (again.code, again.stderr) == (0, "")
-        [result] = again.json["results"]
-        assert result["status"] == ("unchanged" if committed else self.story.status)
-        after = site.audit(slug)
-        assert not committed or after == standing
-        assert after == self._with_one_more(before, result["content_hash"])
-        assert result["published_version"] == result["version"] == after.published
-        self._stores.assert_whole(site.env)
-        self._settle(site, after)
-
-    def _settle(self, site: Site, standing: Standing) -> None:
-        """Keep a scene's objects: later audits of the same registry see them nowhere else."""
-        for key in map(content_key, standing.versions):
-            self._settled[key] = site.get(key)
-
-    def _with_one_more(self, before: Standing, content_hash: str) -> Standing:
+    def _with_one_more(self, content_hash: str) -> Standing:
         new = () if self.story.again else (content_hash,)
-        versions = before.versions + new
-        return Standing(versions, (*before.events, self.story.kind), len(versions), 1)
+        versions = self._before.versions + new
+        return Standing(versions, (*self._before.events, self.story.kind), len(versions), 1)
 
-    def _scene(self, slug: str, number: int) -> tuple[Site, Path]:
-        if self._shared:
-            site = self._site(self._url, self._stores.new(), slug)
-            self._play(site, slug)
-        else:
-            source = Path(self._url.removeprefix("sqlite:///"))
-            target = source.with_name(f"copy-{number}.db")
-            if source.exists():
-                shutil.copyfile(source, target)
-            site = self._site(f"sqlite:///{target}", self._stores.copy(self._base.env), slug)
-        skill = self._skill(slug, len(self.story.before) - self.story.again)
+    @contextmanager
+    def _scene(self) -> Iterator[Site]:
+        url = self._databases.copy(self._base.url)
+        site = self._site(url, self._stores.copy(self._base.env))
         if self.story.spoilt:
-            digest = hashlib.sha256((skill / "SKILL.md").read_bytes()).hexdigest()
+            digest = hashlib.sha256((self._skill_to_publish / "SKILL.md").read_bytes()).hexdigest()
             self._stores.plant(site.env, content_key(digest), b"Not what the key says.")
-        return site, skill
+        yield site
+        self._databases.drop(url)
 
-    def _play(self, site: Site, slug: str) -> None:
-        """Bring a skill to where the story begins."""
-        commands = [
-            ("publish", self._skill(slug, number), *options)
-            for number, options in enumerate(self.story.before)
-        ]
-        assert [done.code for done in self.forks.start(*commands, env=site.env).wait_all()] == [
-            0 for _ in commands
-        ]
+    def _skill(self, number: int) -> Path:
+        return write_skill(self._folder / f"text-{number}", body=f"Text {number}.")
 
-    def _skill(self, slug: str, number: int) -> Path:
-        return write_skill(self._folder / f"text-{number}", slug, body=f"Text {number}.")
-
-    def _site(self, url, store, slug) -> Site:
-        env = {**store, "EVERYSKILL_DATABASE_URL": url, "EVERYSKILL_USER": f"{slug}@example.org"}
-        return Site(env, lambda key: self._settled.get(key) or self._stores.get(env, key))
+    def _site(self, url, store) -> Site:
+        env = {**store, "EVERYSKILL_DATABASE_URL": url, "EVERYSKILL_USER": "ann@example.org"}
+        return Site(env, partial(self._stores.get, env))
 
 
 def _committed(steps: list[str]) -> bool:
@@ -212,22 +178,16 @@ def stores(request, tmp_path) -> Stores:
 
 
 @pytest.fixture
-def urls(request, tmp_path) -> list[str]:
-    """A database for each lane."""
+def databases(request, tmp_path) -> Databases:
     if request.param == "sqlite":
-        return [f"sqlite:///{tmp_path}/lane-{number}.db" for number in range(LANES)]
-    server = request.getfixturevalue("postgres_server")
-    urls = [server.create_database() for _ in range(LANES)]
-    for url in urls:
-        make_registry(url, tmp_path).close()
-    request.addfinalizer(lambda: [server.drop_database(url) for url in urls])
-    return urls
+        return Files(tmp_path)
+    return Copies(request.getfixturevalue("postgres_server"))
 
 
 @pytest.fixture(params=STORIES.values(), ids=STORIES)
-def lanes(request, urls, stores, forks, tmp_path) -> list[Lane]:
+def lanes(request, databases, stores, forks, tmp_path) -> list[Lane]:
     return [
-        Lane(request.param, forks[number], urls[number], stores, tmp_path / f"lane-{number}")
+        Lane(request.param, forks[number], databases, stores, tmp_path / f"lane-{number}")
         for number in range(LANES)
     ]
 
@@ -244,7 +204,7 @@ def kill_at(points: list[tuple[int, str]], lanes: list[Lane]) -> None:
 def on_every_registry(test):
     """Run a test on each database with each store."""
     test = pytest.mark.parametrize("stores", ["folder", "s3"], indirect=True)(test)
-    return pytest.mark.parametrize("urls", ["sqlite", "postgresql"], indirect=True)(test)
+    return pytest.mark.parametrize("databases", ["sqlite", "postgresql"], indirect=True)(test)
 
 
 @on_every_registry
@@ -260,7 +220,7 @@ def test_a_publisher_killed_after_a_step(lanes, stores, request, record_testsuit
 
 @pytest.mark.parametrize("lanes", [REPAIR], ids=["repair"], indirect=True)
 @pytest.mark.parametrize("stores", ["folder", "s3"], indirect=True)
-@pytest.mark.parametrize("urls", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
 def test_a_publisher_killed_while_it_repairs_an_object(
     lanes, stores, request, record_testsuite_property
 ):
@@ -292,9 +252,10 @@ def wait_for_the_server(site: Site) -> None:
 
 @pytest.mark.long
 @on_every_registry
-def test_a_hundred_publishers_killed_at_random(urls, stores, everyskill, tmp_path):
+def test_a_hundred_publishers_killed_at_random(databases, stores, everyskill, tmp_path):
     """Real processes, in the midst of whatever they do, one new version after the other."""
-    env = {**stores.new(), "EVERYSKILL_DATABASE_URL": urls[0], "EVERYSKILL_USER": "ann@example.org"}
+    env = {**stores.new(), "EVERYSKILL_DATABASE_URL": databases.new()}
+    env["EVERYSKILL_USER"] = "ann@example.org"
     site = Site(env, cache(lambda key: stores.get(env, key)))
     chance = random.Random(8)
     longest = 1.0

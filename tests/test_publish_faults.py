@@ -126,6 +126,18 @@ def test_a_fault_of_the_store_that_stays(
     assert behind_proxy.audit().events == ("publish",)
 
 
+@pytest.mark.parametrize("fault", [fault for _, fault in FAULTS if "GET" in fault.methods])
+def test_a_fault_of_the_marker_passes_when_the_registry_has_versions(
+    fault, behind_proxy, fault_proxy, forks, tmp_path
+):
+    """An absent marker means that this is another store; one bad answer does not say that."""
+    assert forks.run("publish", write_skill(tmp_path), env=behind_proxy.env).code == 0
+    order(fault_proxy, "look for the marker", fault, 1)
+    done = forks.run("publish", write_skill(tmp_path, body="Two."), env=behind_proxy.env)
+    assert (done.code, done.stderr) == (0, "")
+    assert not fault_proxy.pending
+
+
 # The connection to PostgreSQL
 
 
