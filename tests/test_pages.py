@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from everyskill_cli.database.queries import versions
 from everyskill_cli.errors import NotFound, UsageError
 from everyskill_cli.model import Opinion, Reference
 from everyskill_cli.registry.decision import PublishOptions
@@ -25,6 +26,8 @@ def registry(database_url, tmp_path):
     for number, version in enumerate(made):
         with opened.database.writing() as tx:
             add_rating(tx, version, 1 + number % 3, "bob@example.org")
+    with opened.database.reading() as tx:
+        opened.store.claim(str(versions.registry_id(tx)))
     yield opened
     opened.close()
 

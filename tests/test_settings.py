@@ -171,11 +171,12 @@ def test_everything_is_below_the_home_that_is_set(
 
 
 def test_any_folder_may_be_the_store(cli: Commands, tmp_path: Path) -> None:
-    for name, path in (("a b", "a b"), ("a%20b", "a b"), ("%3F", "?"), ("\udcff", "\udcff")):
-        url = f"file://{tmp_path}/store/{name}"
-        folder = write_skill(tmp_path, body=repr(name))
-        assert cli("--store-url", url, "publish", folder).code == 0
-        assert (tmp_path / "store" / path / "sha256").is_dir()
+    names = (("a b", "a b"), ("a%20b", "a b"), ("%3F", "?"), ("\udcff", "\udcff"))
+    for number, (name, path) in enumerate(names):  # a registry keeps to one store
+        urls = ("--database-url", f"sqlite:///{tmp_path}/{number}.db")
+        urls += ("--store-url", f"file://{tmp_path}/{number}/{name}")
+        assert cli(*urls, "publish", write_skill(tmp_path)).code == 0
+        assert (tmp_path / str(number) / path / "sha256").is_dir()
 
 
 @pytest.mark.parametrize(
