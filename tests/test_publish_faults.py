@@ -275,12 +275,17 @@ def test_the_server_ends_between_two_statements(end, own_postgres, forks, tmp_pa
         assert len(site.audit().versions) == number
 
 
+SESSIONS = (
+    "FROM pg_stat_activity WHERE application_name = 'everyskill' AND datname = current_database()"
+)
+
+
 def test_somebody_ends_the_session(site, line, postgres_url, forks, tmp_path):
     publish = publish_of(tmp_path, "demo")
     victim = forks.start(publish, env=site.env, halt_after="UPDATE skills").wait_until_halted()
     with psycopg.connect(postgres_url, autocommit=True) as admin:
-        sessions = "FROM pg_stat_activity WHERE application_name = 'everyskill'"
-        admin.execute(f"SELECT pg_terminate_backend(pid) {sessions}")
+        ended = admin.execute(f"SELECT pg_terminate_backend(pid) {SESSIONS}").fetchall()
+    assert ended == [(True,)]
     done = victim.resume().wait()
     assert (done.code, site.audit()) == (6, NOTHING)
     assert forks.run(*publish, env=site.env).json["status"] == "published"
@@ -327,11 +332,7 @@ def test_the_server_loses_patience(site, postgres_url, forks, tmp_path):
 
 def sessions_of(url: str) -> int:
     with psycopg.connect(url, autocommit=True) as admin:
-        answer = admin.execute(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE application_name = 'everyskill' AND datname = current_database()"
-        )
-        return answer.fetchall()[0][0]
+        return admin.execute(f"SELECT count(*) {SESSIONS}").fetchall()[0][0]
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
