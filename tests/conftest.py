@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -43,9 +44,12 @@ FOREIGN_PREFIXES = (
 def outer_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
     """The environment that the run was started with; from here on nothing of it reaches a test.
 
-    No settings, no logins, no CI and no git identity of whoever runs the tests.
+    No settings, no logins, no CI and no git identity of whoever runs the tests; and no Ctrl-C that
+    is ignored, as it is in a job that a shell started in the background.
     """
     outer = dict(os.environ)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.MonkeyPatch.context() as patch:
         for name in outer:
             if name in FOREIGN_NAMES or name.startswith(FOREIGN_PREFIXES):

@@ -137,12 +137,23 @@ class SeaweedFS(S3Server):
         ]
 
     def _is_ready(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self._ports["s3"], timeout=5)
-        try:
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
+        """Whether the S3 part answers, and the master knows a server that keeps the bytes.
+
+        Until then a read of what is there gives 500, for longest after a restart.
+        """
+        if self._ask("s3", "/healthz") is None:
             return False
+        topology = json.loads(self._ask("master", "/dir/status") or "{}").get("Topology", {})
+        return bool(topology.get("Max"))
+
+    def _ask(self, part: str, path: str) -> bytes | None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._ports[part], timeout=5)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.read() if answer.status == 200 else None
+        except (OSError, http.client.HTTPException):
+            return None
         finally:
             connection.close()
 
