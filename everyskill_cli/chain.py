@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -31,29 +30,33 @@ def canonical_json(value: Any) -> bytes:
 
 def _refuse_unstable(value: Any) -> None:
     """Refuse what JSON or JSONB would not give back unchanged."""
-    if isinstance(value, Mapping):
-        if not all(isinstance(key, str) for key in value):
-            raise ValueError("a key that is not a text cannot be stored")
-        inner = [*value.keys(), *value.values()]
-    elif isinstance(value, list | tuple):
-        inner = [*value]
-    else:
-        _refuse_unstable_scalar(value)
-        return
-    for item in inner:
-        _refuse_unstable(item)
-
-
-def _refuse_unstable_scalar(value: Any) -> None:
     if isinstance(value, str):
-        if "\0" in value:
-            raise ValueError("text with a NUL character cannot be stored")
-        value.encode("utf-8")  # a lone surrogate raises UnicodeEncodeError, a ValueError
-    elif isinstance(value, int):
-        if abs(value) >= 2**63:
-            raise ValueError("an integer outside 64 bits cannot be stored")
+        _refuse_unstable_text(value)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise ValueError("a key that is not a text cannot be stored")
+            _refuse_unstable_text(key)
+            _refuse_unstable(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _refuse_unstable(inner)
     elif value is not None:
+        _refuse_unstable_number(value)
+
+
+def _refuse_unstable_number(value: object) -> None:
+    if not isinstance(value, int):
         raise ValueError(f"a value of type {type(value).__name__} cannot be stored")
+    if abs(value) >= 2**63:
+        raise ValueError("an integer outside 64 bits cannot be stored")
+
+
+def _refuse_unstable_text(value: str) -> None:
+    if "\0" in value:
+        raise ValueError("text with a NUL character cannot be stored")
+    if not value.isascii():
+        value.encode("utf-8")  # a lone surrogate raises UnicodeEncodeError, a ValueError
 
 
 def details_hash(
@@ -70,7 +73,7 @@ def details_hash(
         "name": name,
         "description": description,
         "content_type": content_type,
-        "files": [asdict(entry) for entry in files],
+        "files": [entry.to_json() for entry in files],
         "metadata": metadata,
         "message": message,
     }

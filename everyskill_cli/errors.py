@@ -26,6 +26,11 @@ class EveryskillError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def public_type(self) -> str:
+        """The documented type that this is; rooms have finer ones inside."""
+        return next(kind.__name__ for kind in type(self).__mro__ if kind.__module__ == __name__)
+
 
 class UsageError(EveryskillError):
     """The command line asks for something that cannot be meant; change it."""
@@ -34,7 +39,13 @@ class UsageError(EveryskillError):
 
 
 class InvalidSkill(EveryskillError):
-    """The skill breaks a rule; change the skill. Names the file, the line and the rule."""
+    """The skill breaks a rule; change the skill. Names the file, the line and the rule.
+
+    Attributes:
+        parts: where this says several findings in one, each as an error of its own, the first
+            included; else empty.
+
+    """
 
     code = 3
 
@@ -46,11 +57,13 @@ class InvalidSkill(EveryskillError):
         rule: str,
         path: str | None = None,
         line: int | None = None,
+        parts: tuple[InvalidSkill, ...] = (),
     ) -> None:
         super().__init__(message, hint)
         self.rule = rule
         self.path = path
         self.line = line
+        self.parts = parts
 
 
 class NotFound(EveryskillError):

@@ -131,7 +131,9 @@ def _warm_up() -> None:
             for words in (["publish", str(skill)], ["publish", str(skill)], ["show", "demo"]):
                 main(words)
     _hurry_up_botocore()
-    S3Store("nowhere", "", S3Settings("http://127.0.0.1:1", "key", "secret"))._client()
+    nowhere = S3Store("nowhere", "", S3Settings("http://127.0.0.1:1", "key", "secret"))
+    nowhere._client()
+    nowhere._direct()
     gc.freeze()  # a collection in a fork would copy every page
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from dataclasses import replace
+from datetime import datetime
 
 from everyskill_cli.chain import details_hash
 from everyskill_cli.database.engine import Transaction
@@ -18,23 +19,28 @@ def add_version(
 ) -> SkillVersion:
     """Append a version with bytes that nobody has, as publish does under the skill's lock."""
     user_id = users.ensure(tx, email)
-    skill_id = skills.lock(tx, slug) or skills.add(
-        tx,
-        NewSkill(
-            id=str(uuid.uuid4()),
-            slug=slug,
-            name=slug.title(),
-            description=f"About {slug}",
-            category=None,
-            tags=("one", "two"),
-            author_id=user_id,
-        ),
+    skill = NewSkill(
+        id=str(uuid.uuid4()),
+        slug=slug,
+        name=slug.title(),
+        description=f"About {slug}",
+        category=None,
+        tags=("one", "two"),
+        author_id=user_id,
     )
-    number, now = skills.next_version(tx, skill_id)
+    if not skills.lock(tx, [slug]):
+        skills.add(tx, [skill])
+    skill_id, number, now = allocate(tx, slug)
     version = make_version(skill_id, user_id, number, now)
-    versions.add(tx, version)
+    versions.add(tx, [version])
     append(tx, version, kind, slug=slug)
     return version
+
+
+def allocate(tx: Transaction, slug: str) -> tuple[str, int, datetime]:
+    """Lock a skill, and allocate its next version's number: its id, the number, the time."""
+    skill_id = skills.lock(tx, [slug])[slug]
+    return skill_id, *skills.next_versions(tx, [skill_id])[skill_id]
 
 
 def make_version(skill_id, user_id, number, now) -> SkillVersion:
@@ -71,7 +77,8 @@ def append(tx: Transaction, version: SkillVersion, kind: EventKind, *, slug: str
         at=version.created_at if kind in ("publish", "draft") else records.now(tx),
         **more,
     )
-    return events.append(tx, act, version)
+    [event] = events.append(tx, [(act, version)])
+    return event
 
 
 def add_rating(

@@ -18,6 +18,7 @@ from everyskill_cli.errors import (
     NotFound,
 )
 from everyskill_cli.model import (
+    CheckAnswer,
     ConfigAnswer,
     DoctorAnswer,
     PublishAnswer,
@@ -32,6 +33,7 @@ from everyskill_cli.model import (
 ROOT = Path(__file__).parent.parent
 ANSWERS: tuple[type, ...] = (
     PublishAnswer,
+    CheckAnswer,
     RateAnswer,
     ShowAnswer,
     SkillPage,
@@ -82,7 +84,8 @@ def filled(kind: Any, text: str, choice: int = 0, *, empty: bool = False) -> Any
     if origin is tuple:
         return () if empty else (filled(arguments[0], text, choice),) * 2
     if origin is dict:
-        return {text: [text, {text: text}]}
+        source = {"repository": text, "commit": text, "path": text, "modified": True}
+        return {text: [text, {text: text}], "source": source}
     return {str: text, int: 3, bool: True, datetime: MOMENT}[kind]
 
 

@@ -199,6 +199,7 @@ SHOW = {
     [
         (["publish", "FOLDER"], ACTION),
         (["publish", "FOLDER", "--dry-run", "--slug", "other"], ACTION),
+        (["check", "FOLDER"], ACTION),
         (["rate", "demo", "5"], ACTION),
         (["show", "demo"], SHOW),
         (["show", "demo", "--files"], SHOW),
@@ -281,7 +282,18 @@ def test_without_a_command_there_is_help(cli: Commands, words: list[str]) -> Non
 
 @pytest.mark.parametrize(
     "command",
-    ["publish", "show", "rate", "list", "versions", "ratings", "doctor", "config", "upgrade"],
+    [
+        "publish",
+        "check",
+        "show",
+        "rate",
+        "list",
+        "versions",
+        "ratings",
+        "doctor",
+        "config",
+        "upgrade",
+    ],
 )
 def test_every_command_has_help_with_an_example(cli: Commands, command: str) -> None:
     done = cli(command, "--help", env={"COLUMNS": "80"})

@@ -23,7 +23,7 @@ from tests.commands import Commands, assert_failed, assert_json_failure, rows, t
 from tests.conftest import Everyskill, Finished
 from tests.hostile import ARCHIVES, FOLDERS, Hostile, HostileArchive
 from tests.registries import make_registry, write_skill
-from tests.rows import make_version
+from tests.rows import allocate, make_version
 
 CPU_SECONDS = 2.0
 HANGS_SECONDS = 60
@@ -126,8 +126,8 @@ def stored(registry: Registry, tmp_path: Path) -> Callable[..., Path]:
                 tags=(),
                 author_id=user_id,
             )
-            skill_id = skills.add(tx, skill)
-            number, now = skills.next_version(tx, skill_id)
+            skills.add(tx, [skill])
+            skill_id, number, now = allocate(tx, "hostile")
             honest = make_version(skill_id, user_id, number, now)
             version = replace(
                 honest,
@@ -144,11 +144,11 @@ def stored(registry: Registry, tmp_path: Path) -> Callable[..., Path]:
                     message=honest.message,
                 ),
             )
-            versions.add(tx, version)
+            versions.add(tx, [version])
             act = events.Act(
                 id=str(uuid.uuid4()), kind="publish", slug="hostile", actor_id=user_id, at=now
             )
-            events.append(tx, act, version)
+            events.append(tx, [(act, version)])
         place = tmp_path / "store" / version.content_url
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(data)

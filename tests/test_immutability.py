@@ -17,7 +17,7 @@ from everyskill_cli.database.queries import skills, versions
 from everyskill_cli.database.schema import upgrade
 from everyskill_cli.database.tables import metadata
 from everyskill_cli.errors import Conflict, EveryskillError
-from tests.rows import add_rating, add_version, append, make_version
+from tests.rows import add_rating, add_version, allocate, append, make_version
 
 NEW = "11111111-1111-4111-8111-111111111111"  # an id that nothing has
 
@@ -301,7 +301,7 @@ def test_a_purged_object_never_comes_back_and_its_version_is_not_rated(database,
 def test_a_skill_is_deleted_whole_and_only_under_its_tombstone(database, registry):
     with database.reading() as tx:
         skill = skills.find(tx, "demo")[0]
-        tail = versions.tail(tx, skill.id)
+        tail = versions.tails(tx, [skill.id])[skill.id]
     grave = (
         "INSERT INTO tombstones (slug, skill_id, last_version, head_hash, reason, actor_id,"
         " created_at) SELECT :slug, :id, :last, :head, 'law', author_id, created_at"
@@ -372,26 +372,23 @@ def test_a_guard_that_was_emptied_or_switched_off_is_found(database):
 def test_numbers_have_no_gap_even_within_one_transaction(database, registry):
     """Two allocations and one row would leave a hole that no later check could see."""
     with pytest.raises(Conflict, match="behind a version that was born"), database.writing() as tx:
-        skill_id = skills.lock(tx, "demo")
-        skills.next_version(tx, skill_id)
-        skills.next_version(tx, skill_id)
+        allocate(tx, "demo")
+        allocate(tx, "demo")
 
 
 def test_a_version_without_the_event_of_its_birth_cannot_be_committed(database, registry):
     with pytest.raises(Conflict), database.writing() as tx:
-        skill_id = skills.lock(tx, "demo")
-        number, now = skills.next_version(tx, skill_id)
-        versions.add(tx, make_version(skill_id, registry.created_by, number, now))
+        skill_id, number, now = allocate(tx, "demo")
+        versions.add(tx, [make_version(skill_id, registry.created_by, number, now)])
     with database.reading() as tx:
         assert skills.find(tx, "demo")[0].latest_version == 2
 
 
 def test_a_birth_names_who_and_when_of_its_version(database, registry):
     with pytest.raises(Conflict, match="what its version says"), database.writing() as tx:
-        skill_id = skills.lock(tx, "demo")
-        number, now = skills.next_version(tx, skill_id)
+        skill_id, number, now = allocate(tx, "demo")
         version = make_version(skill_id, registry.created_by, number, now)
-        versions.add(tx, version)
+        versions.add(tx, [version])
         append(tx, replace(version, created_at=now - timedelta(days=1)), "publish")
 
 
@@ -408,7 +405,7 @@ def test_nothing_is_added_to_a_skill_under_its_tombstone(database, registry):
                 " created_at) SELECT slug, id, latest_version, :head, 'law', author_id, created_at"
                 " FROM skills WHERE slug = 'demo'"
             ),
-            {"head": versions.tail(tx, registry.skill_id).entry_hash},
+            {"head": versions.tails(tx, [registry.skill_id])[registry.skill_id].entry_hash},
         )
     with pytest.raises(Conflict, match="tombstone"), database.writing() as tx:
         add_version(tx, "demo")

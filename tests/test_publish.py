@@ -33,7 +33,7 @@ def push(registry, tmp_path):
     """Publish a text under the name ``demo``; give the one result and the rules of warnings."""
 
     def run(body="Do it.", **options):
-        answer = publish(registry, write_skill(tmp_path, body=body), PublishOptions(**options))
+        answer = publish(registry, [write_skill(tmp_path, body=body)], PublishOptions(**options))
         [result] = answer.results
         assert answer.status == result.status
         return result, [finding.rule for finding in answer.warnings]
@@ -44,20 +44,16 @@ def push(registry, tmp_path):
 def act(registry, kind, number, **more):
     """Do what a later command does: append an event."""
     with registry.database.writing() as tx:
-        skill_id = skills.lock(tx, "demo")
-        version = versions.find(tx, skill_id, number)
-        events.append(
-            tx,
-            events.Act(
-                id=str(uuid.uuid4()),
-                kind=kind,
-                slug="demo",
-                actor_id=version.created_by,
-                at=records.now(tx),
-                **more,
-            ),
-            version,
+        version = versions.find(tx, skills.lock(tx, ["demo"])["demo"], number)
+        act = events.Act(
+            id=str(uuid.uuid4()),
+            kind=kind,
+            slug="demo",
+            actor_id=version.created_by,
+            at=records.now(tx),
+            **more,
         )
+        events.append(tx, [(act, version)])
 
 
 def pointers(registry):
@@ -225,7 +221,7 @@ def test_a_dry_run_writes_nothing(registry, push, tmp_path):
 
 def test_a_dry_run_without_a_registry_makes_none(tmp_path):
     registry = make_registry(f"sqlite:///{tmp_path}/no/r.db", tmp_path, access="read")
-    answer = publish(registry, write_skill(tmp_path), PublishOptions(dry_run=True))
+    answer = publish(registry, [write_skill(tmp_path)], PublishOptions(dry_run=True))
     registry.close()
     assert answer.status == "would-publish"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["demo"]
@@ -235,7 +231,7 @@ def test_an_invalid_skill_makes_no_registry(tmp_path):
     registry = make_registry(f"sqlite:///{tmp_path}/no/r.db", tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(InvalidSkill):
-        publish(registry, tmp_path / "empty", PublishOptions())
+        publish(registry, [tmp_path / "empty"], PublishOptions())
     registry.close()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["empty"]
 
@@ -256,8 +252,8 @@ def test_a_newcomer_is_told_who_was_there_before(database_url, registry, push, t
     push("one")
     bob = replace(registry.settings, user="bob@example.org")
     other = type(registry)(bob, "write")
-    answer = publish(other, write_skill(tmp_path, body="two"), PublishOptions())
-    again = publish(other, write_skill(tmp_path, body="three"), PublishOptions())
+    answer = publish(other, [write_skill(tmp_path, body="two")], PublishOptions())
+    again = publish(other, [write_skill(tmp_path, body="three")], PublishOptions())
     other.close()
     [finding] = answer.warnings
     assert finding.rule == "new-author"
@@ -270,7 +266,7 @@ def test_name_and_description_follow_the_published_version(registry, tmp_path):
         folder = tmp_path / name
         folder.mkdir()
         (folder / "SKILL.md").write_text(f"---\nname: {name}\ndescription: About {name}.\n---\nx\n")
-        publish(registry, folder, PublishOptions(slug="demo", **options))
+        publish(registry, [folder], PublishOptions(slug="demo", **options))
         skill = show(registry, Reference("demo")).skill
         return skill.name, skill.description
 
@@ -292,7 +288,7 @@ def test_metadata_survives_the_database_and_hashes_again(registry, tmp_path):
         '---\nname: odd\ndescription: "ünï ☃ \\U0001F600"\nversion: 1.10\nyes: on\nempty:\n'
         "list: [1, 2.50, null]\n---\n"
     )
-    publish(registry, folder, PublishOptions(message="„why“ 'so'"))
+    publish(registry, [folder], PublishOptions(message="„why“ 'so'"))
     version = show(registry, Reference("odd")).version
     assert version.metadata["frontmatter"]["version"] == "1.10"
     assert version.metadata["frontmatter"]["yes"] == "on"
@@ -335,7 +331,7 @@ def test_a_registry_with_versions_is_not_split_over_two_stores(
     elsewhere = replace(registry.settings, store_url=f"file://{tmp_path}/other")
     other = type(registry)(elsewhere, "write")
     with closing(other), pytest.raises(NotReady, match="is not theirs"):
-        publish(other, write_skill(tmp_path, body="two"), PublishOptions())
+        publish(other, [write_skill(tmp_path, body="two")], PublishOptions())
     assert not (tmp_path / "other").exists()
     assert pointers(registry) == (1, 1, None)
 

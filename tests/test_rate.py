@@ -25,7 +25,7 @@ def registry(database_url, tmp_path):
     """A skill with two published versions."""
     opened = make_registry(database_url, tmp_path)
     for body in ("one", "two"):
-        publish(opened, write_skill(tmp_path, body=body), PublishOptions())
+        publish(opened, [write_skill(tmp_path, body=body)], PublishOptions())
     yield opened
     audit_records(opened.database)
     opened.close()
@@ -105,7 +105,7 @@ def test_what_cannot_be_rated(registry, say, tmp_path):
         say(5, "nothing")
     with pytest.raises(NotFound, match="no version 9"):
         say(5, "demo@9")
-    publish(registry, write_skill(tmp_path, "wip"), PublishOptions(draft=True))
+    publish(registry, [write_skill(tmp_path, "wip")], PublishOptions(draft=True))
     with pytest.raises(NotFound) as caught:
         say(5, "wip")
     assert "wip@1" in caught.value.hint

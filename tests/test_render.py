@@ -26,6 +26,7 @@ from everyskill_cli.model import (
     Check,
     DoctorAnswer,
     Finding,
+    Problem,
     PublishAnswer,
     PublishResult,
     RateAnswer,
@@ -123,12 +124,36 @@ def test_publish_shortens_for_people_and_not_for_programs() -> None:
     assert "updated: tags" in lines
 
 
-def test_publish_of_many_paths_says_each_and_suggests_nothing() -> None:
-    one = published("published").results[0]
-    refused = dataclasses.replace(one, slug="other", status="refused", version=None)
-    value = PublishAnswer(status="refused", results=(one, refused), warnings=())
-    assert "refused other\n" in piped(value)
-    assert "everyskill" not in drawn(value)
+def test_publish_of_many_says_each_in_a_pipe_and_counts_for_people() -> None:
+    one = published("published", content_hash="ab" * 32).results[0]
+    why = Problem(type="InvalidSkill", code=3, message="Bad.", hint="Mend it.", rule="symlink")
+    bad = PublishResult(path="skills/bad", status="refused", error=why)
+    same = dataclasses.replace(one, status="unchanged")
+    value = PublishAnswer(status="refused", results=(one, bad, same, same), warnings=())
+    assert piped(value).splitlines()[:2] == [
+        f"published\tcode-review\t3\t{'ab' * 32}\t./my skill\t\t",
+        "refused\t\t\t\tskills/bad\tsymlink\tBad.",
+    ]
+    shown = drawn(value)
+    assert "Bad. Mend it." in shown
+    assert "2 unchanged, 1 published, 1 refused" in shown
+    assert "everyskill" not in shown
+
+
+def test_warnings_about_unchanged_skills_of_many_are_counted() -> None:
+    one = dataclasses.replace(published("published").results[0], path="skills/new")
+    same = dataclasses.replace(one, status="unchanged", path="skills/old")
+    warnings = tuple(
+        Finding("unknown-key", f"{path} has one.", source=f"skills/{path}")
+        for path in ("new", "old", "old")
+    )
+    value = PublishAnswer(status="published", results=(one, same), warnings=warnings)
+    err = io.StringIO()
+    render.answer(value, as_json=False, stdout=io.StringIO(), stderr=err)
+    assert err.getvalue().splitlines() == [
+        "warning: skills/new: new has one.",
+        "more: 2 warnings about unchanged skills: everyskill check PATH",
+    ]
 
 
 # rate

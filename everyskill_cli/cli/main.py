@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from itertools import pairwise
 from typing import Annotated
 
 import typer
@@ -17,6 +18,7 @@ INTERRUPTED = 130
 
 COMMANDS = (  # in the order of the help; each is a function of its name in a module of its name
     "publish",
+    "check",
     "show",
     "rate",
     "list",
@@ -88,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     _open_closed_streams()
     words = list(sys.argv[1:] if argv is None else argv)
-    as_json = "--json" in words
+    as_json = _is_json_wanted(words)
     try:
         code = make_app(words)(args=words, prog_name="everyskill", standalone_mode=False)
         sys.stdout.flush()
@@ -103,6 +105,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - what is none of ours is a bug of ours
         return _fail(_translated(error), as_json)
     return code if isinstance(code, int) else 0
+
+
+def _is_json_wanted(words: Sequence[str]) -> bool:
+    """Tell whether errors are to be JSON; asked of the words, because these may be the error."""
+    if "--json" in words or "--format=json" in words:
+        return True
+    return ("--format", "json") in pairwise(words)
 
 
 def _open_closed_streams() -> None:

@@ -13,6 +13,7 @@ import typer
 from everyskill_cli.model import TAGS_MAX, TEXT_MAX, Access, Opinion, Reference, is_slug
 
 if TYPE_CHECKING:
+    from everyskill_cli.cli.render import Form
     from everyskill_cli.registry import Registry
     from everyskill_cli.settings import Settings
 
@@ -75,15 +76,16 @@ def prose(text: str) -> str:
     return text
 
 
-def existing(path: Path) -> Path:
-    """Read the path of something that is there, if only a link that leads nowhere."""
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise typer.BadParameter(f"{path} does not exist.") from error
-    except OSError:  # reading it says better what is wrong
-        pass
-    return path
+def existing(paths: list[Path]) -> list[Path]:
+    """Read the paths of what is there, if only a link that leads nowhere."""
+    for path in paths:
+        try:
+            path.lstat()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise typer.BadParameter(f"{path} does not exist.") from error
+        except OSError:  # reading it says better what is wrong
+            pass
+    return paths
 
 
 def complete_slug(context: typer.Context, incomplete: str) -> list[str]:
@@ -99,6 +101,34 @@ def complete_slug(context: typer.Context, incomplete: str) -> list[str]:
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document (docs/json.md).")]
+Paths = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="PATH...",
+        readable=False,  # reading it says better what is wrong
+        callback=existing,
+        help="Skills, and folders with skills anywhere below them.",
+        show_default=False,
+    ),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PATTERN",
+        help="Pass by what matches, below PATH or as typed (as in .gitignore); repeat for more.",
+    ),
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse what the specification only warns about.")
+]
+AllowSecret = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ID", help="Let this finding pass: the ID that a refusal names."),
+]
+Summary = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Add a report in Markdown to the end of this file."),
+]
 Limit = Annotated[
     int,
     typer.Option(
@@ -156,3 +186,10 @@ def part(*, files: bool, content: bool, output: Path | None) -> Literal["files",
     if files:
         return "files"
     return "content" if content else None
+
+
+def only_form(form: Form, *, as_json: bool) -> Form:
+    """Read --format and --json, which is short for one of its words."""
+    if as_json and form not in ("text", "json"):
+        raise typer.BadParameter(f"--json and --format {form} exclude each other.")
+    return "json" if as_json else form

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from everyskill_cli.cli import options, render
+from everyskill_cli.model import Access
 
 
 def publish(
     context: typer.Context,
-    path: Annotated[
-        Path,
-        typer.Argument(
-            metavar="PATH",
-            readable=False,  # reading it says better what is wrong
-            callback=options.existing,
-            help="A skill: a folder with a SKILL.md, or one text file.",
-        ),
-    ],
+    paths: options.Paths,
     draft: Annotated[
         bool, typer.Option("--draft", help="Keep the published version; move the draft pointer.")
     ] = False,
@@ -57,22 +49,36 @@ def publish(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would happen, and write nothing.")
     ] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse what the specification only warns about.")
+    exclude: options.Exclude = None,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Begin nothing new behind the first failure.")
     ] = False,
-    allow_secret: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ID", help="Let this finding pass: the ID that a refusal names."),
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "-j",
+            "--jobs",
+            parser=options.whole_number(1, 64),
+            metavar="N",
+            help="Connections to the store at once, 1 to 64.",
+        ),
     ] = None,
+    strict: options.Strict = False,
+    allow_secret: options.AllowSecret = None,
+    summary: options.Summary = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Publish a skill as a new, immutable version.
+    """Publish skills as new, immutable versions.
 
-    The same bytes again change nothing and are a success.
+    PATH is a skill (a folder with a SKILL.md, or one text file) or a folder of skills. The same
+    bytes again change nothing and are a success. Of many skills a bad one stops no other.
 
     Example: everyskill publish ./code-review -m "Shorter checklist"
+
+    everyskill publish skills/ --exclude drafts
     """
     from everyskill_cli.registry.decision import PublishOptions
+    from everyskill_cli.registry.publish import incomplete
     from everyskill_cli.registry.publish import publish as run  # the database is slow to import
 
     wanted = PublishOptions(
@@ -85,7 +91,15 @@ def publish(
         dry_run=dry_run,
         strict=strict,
         allowed_secrets=frozenset(allow_secret or ()),
+        exclude=tuple(exclude or ()),
+        fail_fast=fail_fast,
+        jobs=jobs,
     )
-    with options.registry(context, "read" if dry_run else "create") as registry:
-        answer = run(registry, path, wanted)
-    render.answer(answer, as_json=as_json)
+    access: Access = "read" if dry_run else "create"
+    with options.registry(context, access) as registry, render.progress() as watch:
+        answer = run(registry, paths, wanted, watch)
+    render.answer(answer, as_json=as_json, summary=summary)
+    if watch.stopped:
+        raise KeyboardInterrupt
+    if (error := incomplete(answer)) is not None:
+        raise error

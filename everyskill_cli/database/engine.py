@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import QueuePool
 
 from everyskill_cli.database.address import parse
 from everyskill_cli.database.faults import CommitUnknown, translate, translated
@@ -127,6 +127,7 @@ class Database:
                         f"The answer of {self.where} to COMMIT was lost.",
                         "Run the same command again: it has one effect, however often it is run.",
                     ) from error
+                connection.invalidate()  # on SQLite the transaction would still be open
                 raise translate(error, self.where) from error
 
     def __enter__(self) -> Self:
@@ -161,7 +162,11 @@ def _sqlite(database: Database) -> Engine:
         )
     target = _sqlite_target(path)
     engine = create_engine(
-        "sqlite://", creator=lambda: _connect(target, timeout), poolclass=NullPool
+        # One connection is kept: the last one to close writes the whole log into the file.
+        "sqlite://",
+        creator=lambda: _connect(target, timeout),
+        poolclass=QueuePool,
+        pool_size=1,
     )
 
     @event.listens_for(engine, "begin")

@@ -1,4 +1,4 @@
-"""Answers of commands that change something: ``publish`` and ``rate``."""
+"""Answers of commands that do something: ``publish``, ``check`` and ``rate``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ if TYPE_CHECKING:
 
     from everyskill_cli.model.records import Rating
     from everyskill_cli.model.words import (
+        CheckStatus,
+        FileChange,
         FileEntry,
         Finding,
+        Problem,
         PublishStatus,
         RateStatus,
     )
@@ -19,45 +22,91 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishResult:
-    """What became of one path that was to be published.
+    """What became of one skill that was to be published.
+
+    Of one that could not be read whole, everything but its path, its status and its problem is
+    None or empty.
 
     Attributes:
-        path: as it was given.
+        path: as it was given, or where it was found below a path that was given.
         version: the version that holds these bytes; None where there is none yet (a dry run
             gives the number it would get).
         location: where the object is, for people: a URL or a path.
         updated: which fields of the skill were changed beside the bytes (``tags``, ``category``).
         omitted: paths that were left out of the bundle by default or by ``.everyskillignore``.
+        changes: how the files of a new version differ from the version before it; empty for a
+            first version.
         published_version: the number that the skill's published pointer names afterwards.
         draft_version: the number that its draft pointer names afterwards.
+        error: why it is ``refused`` or ``failed``; None for every other status.
 
     """
 
     path: str
-    slug: str
+    slug: str | None = None
     status: PublishStatus
-    version: int | None
-    name: str
-    description: str
-    content_type: str
-    content_hash: str
-    content_url: str
-    location: str
-    size_bytes: int
-    files: tuple[FileEntry, ...]
-    omitted: tuple[str, ...]
-    updated: tuple[str, ...]
-    published_version: int | None
-    draft_version: int | None
-    created_at: datetime | None
+    version: int | None = None
+    name: str | None = None
+    description: str | None = None
+    content_type: str | None = None
+    content_hash: str | None = None
+    content_url: str | None = None
+    location: str | None = None
+    size_bytes: int | None = None
+    files: tuple[FileEntry, ...] = ()
+    omitted: tuple[str, ...] = ()
+    changes: tuple[FileChange, ...] = ()
+    updated: tuple[str, ...] = ()
+    published_version: int | None = None
+    draft_version: int | None = None
+    created_at: datetime | None = None
+    error: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishAnswer:
-    """What ``publish`` did: one result for each path, and what people should know."""
+    """What ``publish`` did: one result for each skill, and what people should know."""
 
     status: PublishStatus
     results: tuple[PublishResult, ...]
+    warnings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """What ``check`` found of one skill.
+
+    Of one that could not be read whole, everything but its path, its status and its problem is
+    None or empty.
+
+    Attributes:
+        path: as it was given, or where it was found below a path that was given.
+        slug: the one that ``publish`` would use.
+        error: why it is ``refused`` or ``failed``; None where it is ``ok``.
+        others: what else was found that refuses it.
+
+    """
+
+    path: str
+    slug: str | None = None
+    status: CheckStatus
+    name: str | None = None
+    description: str | None = None
+    content_type: str | None = None
+    content_hash: str | None = None
+    size_bytes: int | None = None
+    files: tuple[FileEntry, ...] = ()
+    omitted: tuple[str, ...] = ()
+    error: Problem | None = None
+    others: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckAnswer:
+    """What ``check`` found: one result for each skill, and what people should know."""
+
+    status: CheckStatus
+    results: tuple[CheckResult, ...]
     warnings: tuple[Finding, ...]
 
 

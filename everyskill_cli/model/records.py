@@ -124,7 +124,11 @@ class Condemned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSkill:
-    """What a client says of a skill that is not there yet; the database derives the rest."""
+    """What a client says of a skill that is not there yet; the database derives the rest.
+
+    Attributes:
+        content: the copy of a published text for search; None for a draft.
+    """
 
     id: str
     slug: str
@@ -133,6 +137,7 @@ class NewSkill:
     category: str | None
     tags: tuple[str, ...]
     author_id: str
+    content: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

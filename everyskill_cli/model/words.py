@@ -15,8 +15,16 @@ CONTENT_MAX: Final = 256 * 1024  # bytes of a published text that skills.content
 
 JsonObject: TypeAlias = dict[str, Any]  # what json.loads gives for an object
 PublishStatus: TypeAlias = Literal[
-    "published", "draft", "promoted", "unchanged", "would-publish", "refused", "failed"
+    "published",
+    "draft",
+    "promoted",
+    "unchanged",
+    "would-publish",
+    "refused",
+    "failed",
+    "skipped",
 ]
+CheckStatus: TypeAlias = Literal["ok", "refused", "failed"]
 RateStatus: TypeAlias = Literal["rated", "replaced", "unchanged", "removed"]
 EventKind: TypeAlias = Literal["publish", "draft", "promote", "rollback", "yank", "unyank", "purge"]
 VersionStatus: TypeAlias = Literal["published", "draft", "superseded", "yanked", "purged"]
@@ -98,6 +106,23 @@ class FileEntry:
     sha256: str
     executable: bool
 
+    def to_json(self) -> JsonObject:
+        """Give it as it is hashed and stored; ``dataclasses.asdict`` needs ten times as long."""
+        return {
+            "path": self.path,
+            "size": self.size,
+            "sha256": self.sha256,
+            "executable": self.executable,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One file that a new version has otherwise than the version before it."""
+
+    path: str
+    change: Literal["added", "modified", "removed"]
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -108,11 +133,35 @@ class Finding:
         message: one sentence.
         path: the file it is about, relative to the skill; None where it is about no file.
         line: 1-based; None where it is about no line.
+        source: the path of the skill it is about, as in its result; None where it is about none.
 
     """
 
     rule: str
     message: str
+    path: str | None = None
+    line: int | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Why one of many paths was refused or failed: what an error says when it ends a command.
+
+    Attributes:
+        type: the class of the error, such as ``InvalidSkill``.
+        code: the exit code that the error alone would have given.
+        rule: which rule the skill breaks; None where it is about no rule.
+        path: the file it is about, relative to the skill.
+        line: 1-based; None where it is about no line.
+
+    """
+
+    type: str
+    code: int
+    message: str
+    hint: str
+    rule: str | None = None
     path: str | None = None
     line: int | None = None
 

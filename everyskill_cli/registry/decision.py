@@ -27,6 +27,9 @@ class PublishOptions:
         dry_run: write nothing.
         strict: warnings of the specification refuse.
         allowed_secrets: fingerprints of findings that are known and wanted.
+        exclude: patterns for paths that are passed by on the way to skills.
+        fail_fast: begin nothing new behind the first skill that cannot be published.
+        jobs: connections to the store at once; None leaves it to the store.
     """
 
     slug: str | None = None
@@ -38,6 +41,9 @@ class PublishOptions:
     dry_run: bool = False
     strict: bool = False
     allowed_secrets: frozenset[str] = frozenset()
+    exclude: tuple[str, ...] = ()
+    fail_fast: bool = False
+    jobs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -38,14 +39,24 @@ class Act:
     falls_back_to: int | None = None
 
 
-def append(tx: Transaction, act: Act, version: SkillVersion) -> VersionEvent:
-    """Append an event about a version, under the skill's lock; triggers apply it."""
+def append(tx: Transaction, acts: Sequence[tuple[Act, SkillVersion]]) -> list[VersionEvent]:
+    """Append an event about a version of each of some skills, under their locks.
+
+    Triggers apply them. At most one act for a skill, since each follows its skill's newest event.
+    """
     registry = versions.registry_id(tx)
-    tail = versions.tail(tx, version.skill_id)
+    tails = versions.tails(tx, [version.skill_id for _, version in acts])
+    new = [_event(registry or "", act, version, tails[version.skill_id]) for act, version in acts]
+    versions.add_events(tx, new)
+    return new
+
+
+def _event(registry: str, act: Act, version: SkillVersion, tail: versions.Tail) -> VersionEvent:
+    """Make the event that follows a skill's newest one, and hash it."""
     published, draft = _pointers(act, version.version, tail)
     seq = tail.seq + 1
     statement = event_statement(
-        registry=registry or "",
+        registry=registry,
         skill=act.slug,
         event=act.id,
         seq=seq,
@@ -62,7 +73,7 @@ def append(tx: Transaction, act: Act, version: SkillVersion) -> VersionEvent:
         created_at=act.at,
         prev=tail.entry_hash,
     )
-    event = VersionEvent(
+    return VersionEvent(
         id=act.id,
         skill_id=version.skill_id,
         seq=seq,
@@ -77,8 +88,6 @@ def append(tx: Transaction, act: Act, version: SkillVersion) -> VersionEvent:
         prev_hash=tail.entry_hash,
         entry_hash=entry_hash(statement),
     )
-    versions.add_event(tx, event)
-    return event
 
 
 def _pointers(act: Act, version: int, tail: versions.Tail) -> tuple[int | None, int | None]:

@@ -3,7 +3,8 @@
 The rules are in docs/bundles.md. Whoever has a ``LocalSkill`` needs no check of his own.
 """
 
+from everyskill_cli.skill.discover import Discovery, discover
 from everyskill_cli.skill.files import SkillFile
 from everyskill_cli.skill.reader import LocalSkill, read_skill
 
-__all__ = ["LocalSkill", "SkillFile", "read_skill"]
+__all__ = ["Discovery", "LocalSkill", "SkillFile", "discover", "read_skill"]

@@ -91,10 +91,15 @@ def read_skill(
     found = _find(path)
     content = read_content(found.main, found.main_type)
     card = make_card(content, path=found.main.path, title=found.title, slug=slug)
-    allowed = check_secrets(found.files, allowed_secrets)
     warnings = _warnings(found, content)
-    if strict and warnings:
-        raise _strict_refusal(warnings)
+    refused = _strict_refusal(warnings) if strict and warnings else None
+    try:
+        allowed = check_secrets(found.files, allowed_secrets)
+    except InvalidSkill as error:
+        error.parts += refused.parts if refused else ()
+        raise
+    if refused:
+        raise refused
     return LocalSkill(
         source=as_text(path),
         slug=card.slug,
@@ -210,10 +215,16 @@ def _warnings(found: _Found, content: Content) -> tuple[Finding, ...]:
 
 def _strict_refusal(warnings: tuple[Finding, ...]) -> InvalidSkill:
     first, *others = warnings
-    hint = "Correct it, or publish without --strict."
+    alone = hint = "Correct it, or publish without --strict."
     if others:
         hint += f" {len(others)} more: " + " ".join(finding.message for finding in others)
-    return InvalidSkill(first.message, hint, rule=first.rule, path=first.path, line=first.line)
+    parts = tuple(
+        InvalidSkill(found.message, alone, rule=found.rule, path=found.path, line=found.line)
+        for found in warnings
+    )
+    return InvalidSkill(
+        first.message, hint, rule=first.rule, path=first.path, line=first.line, parts=parts
+    )
 
 
 def _title(folder: Path) -> str:

@@ -131,18 +131,26 @@ def _hidden(file: SkillFile) -> Iterator[_Suspect]:
 
 
 def _refusal(suspects: list[_Suspect]) -> InvalidSkill:
-    first, *others = suspects
-    allow = f"Remove it, and revoke it if it ever worked. Allow it: {_option(first)}"
-    for other in others[: NAMED_MAX - 1]:
+    named = suspects[:NAMED_MAX]
+    parts = tuple(_alone(suspect) for suspect in named)
+    first, allow = parts[0], parts[0].hint
+    for other in named[1:]:
         allow += f"; also {other.what} in {other.where}: {_option(other)}"
     if len(suspects) > NAMED_MAX:
         allow += "; and more"
+        parts[-1].hint += " There are more behind it."
     return InvalidSkill(
-        f"{first.where} holds what looks like {first.what}.",
-        allow,
-        rule=first.rule,
-        path=first.file.path,
-        line=first.line,
+        first.message, allow, rule=first.rule, path=first.path, line=first.line, parts=parts
+    )
+
+
+def _alone(suspect: _Suspect) -> InvalidSkill:
+    return InvalidSkill(
+        f"{suspect.where} holds what looks like {suspect.what}.",
+        f"Remove it, and revoke it if it ever worked. Allow it: {_option(suspect)}",
+        rule=suspect.rule,
+        path=suspect.file.path,
+        line=suspect.line,
     )
 
 

@@ -50,7 +50,13 @@ class Store(ABC):
     not) and NotReady (a setting is wrong). A key that is no content key is an IntegrityFailure:
     keys come from digests and records, so a strange one was never written by this program.
     Objects may be used by many threads at once.
+
+    Attributes:
+        url: where it is, without a secret.
+        jobs: how many threads make the most of it.
     """
+
+    jobs: int = 4  # of a disk: enough to sync one file while others are written
 
     def __init__(self, url: str) -> None:
         self.url: Final = url

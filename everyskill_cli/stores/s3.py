@@ -1,4 +1,4 @@
-"""A bucket of Cloudflare R2, AWS or any other S3 service; the only file that knows boto3.
+"""A bucket of Cloudflare R2, AWS or any other S3 service.
 
 The client is made at the first use, because that costs 200-300 ms.
 """
@@ -14,17 +14,23 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final, Self
-from urllib.parse import urlsplit
 
 from everyskill_cli.errors import NotReady, Unavailable
 from everyskill_cli.model import Check
 from everyskill_cli.settings import S3Settings
 from everyskill_cli.stores.base import TRIES, ObjectInfo, Store
 from everyskill_cli.stores.probe import check_of
+from everyskill_cli.stores.s3_client import (
+    CONNECT_TIMEOUT,
+    CONNECTIONS,
+    READ_TIMEOUT,
+    connect,
+    region_of,
+)
+from everyskill_cli.stores.s3_direct import DirectAccess
 from everyskill_cli.stores.s3_errors import (
     BAD_TRANSFER,
     LOST_RACE,
-    R2_HOST,
     check_keys,
     check_settings,
     refusal,
@@ -33,10 +39,6 @@ from everyskill_cli.stores.s3_errors import (
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
-ATTEMPTS: Final = 4  # of one request, with botocore's pauses between them
-CONNECT_TIMEOUT: Final = 5  # seconds
-READ_TIMEOUT: Final = 60  # seconds without a byte
-CONNECTIONS: Final = 64  # kept open at most: as many as threads that publish at once
 PAGE: Final = 1000  # objects of one list request, the most that S3 gives
 
 _BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")  # AWS is stricter, others not
@@ -46,12 +48,15 @@ _TLS: Final = "Check R2_ENDPOINT; behind a TLS proxy, AWS_CA_BUNDLE names its ce
 class S3Store(Store):
     """Objects below one prefix of one bucket."""
 
+    jobs = CONNECTIONS
+
     def __init__(self, bucket: str, prefix: str, settings: S3Settings) -> None:
         super().__init__("/".join(filter(None, ("s3:/", bucket, prefix))))
         self._bucket = bucket
         self._prefix = prefix and prefix + "/"
         self._settings = settings
         self._connection: Any = None
+        self._short_way: DirectAccess | None = None
         self._lock = threading.Lock()
 
     @classmethod
@@ -79,15 +84,19 @@ class S3Store(Store):
     def close(self) -> None:
         """Close the connections."""
         with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            for connection in (self._connection, self._short_way):
+                if connection is not None:
+                    connection.close()
+            self._connection = self._short_way = None
 
     def _put(self, key: str, data: bytes, content_type: str, *, overwrite: bool) -> None:
         from botocore.exceptions import ClientError
 
+        checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
+        if self._put_directly(key, data, content_type, checksum, overwrite=overwrite):
+            return
         request = self._request(key) | {"Body": data, "ContentType": content_type}
-        request["ChecksumSHA256"] = base64.b64encode(hashlib.sha256(data).digest()).decode()
+        request["ChecksumSHA256"] = checksum
         if not overwrite:
             request["IfNoneMatch"] = "*"
         with self._border():
@@ -104,7 +113,21 @@ class S3Store(Store):
                 else:
                     return
 
+    def _put_directly(
+        self, key: str, data: bytes, content_type: str, checksum: str, *, overwrite: bool
+    ) -> bool:
+        direct = self._direct()
+        if direct is None:
+            return False
+        headers = {"Content-Type": content_type, "x-amz-checksum-sha256": checksum}
+        headers |= {} if overwrite else {"If-None-Match": "*"}
+        status = direct.put(self._prefix + key, data, headers)
+        return status == 200 or (status == 412 and not overwrite)  # 412 is: already there
+
     def _get(self, key: str, limit: int) -> bytes | None:
+        direct = self._direct()
+        if direct is not None and (data := direct.get(self._prefix + key, limit)) is not None:
+            return data
         from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
         from urllib3.exceptions import HTTPError
 
@@ -195,8 +218,21 @@ class S3Store(Store):
         """Give the one client of this store, made at the first use; it is safe in threads."""
         with self._lock:
             if self._connection is None:
-                self._connection = _connect(self._settings)
+                self._connection = connect(self._settings)
             return self._connection
+
+    def _direct(self) -> DirectAccess | None:
+        """Give the short way for whole objects, where nothing has to be looked up for it."""
+        with self._lock:
+            if self._short_way is None and DirectAccess.reaches(self._settings):
+                self._short_way = DirectAccess(
+                    self._settings,
+                    self._bucket,
+                    region_of(self._settings) or "us-east-1",
+                    connections=CONNECTIONS,
+                    timeouts=(CONNECT_TIMEOUT, READ_TIMEOUT),
+                )
+            return self._short_way
 
     @contextmanager
     def _border(self) -> Iterator[None]:
@@ -228,54 +264,6 @@ class S3Store(Store):
                 f"The store {self.url} cannot be used as it is set up: {why}",
                 f"{check_keys(self._settings)} Then R2_ENDPOINT, R2_REGION and the bucket.",
             ) from error
-
-
-def _connect(settings: S3Settings) -> Any:
-    import boto3.session
-    import botocore.handlers
-    from botocore.config import Config
-
-    client = boto3.session.Session().client(
-        "s3",
-        # What is None comes from the standard AWS chain; what is given never asks it.
-        endpoint_url=settings.endpoint,
-        aws_access_key_id=settings.access_key_id,
-        aws_secret_access_key=settings.secret_access_key,
-        config=Config(
-            region_name=_region(settings),
-            signature_version="s3v4",
-            s3={"addressing_style": "path"},
-            # The defaults since 1.36 send aws-chunked trailers, which R2 does not take.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-            connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=READ_TIMEOUT,
-            tcp_keepalive=True,
-            max_pool_connections=CONNECTIONS,
-        ),
-    )
-    # `Expect: 100-continue` costs every upload a round trip, and a second where it is not answered.
-    client.meta.events.unregister("before-call.s3", botocore.handlers.add_expect_header)
-    client.meta.events.register("before-call.s3.HeadBucket", _ask_no_region)
-    return client
-
-
-def _ask_no_region(**_: object) -> None:
-    """Spare the library's question where a bucket is: AWS has said so in the first answer.
-
-    A host that redirects everything redirects that too, and it would ask without end.
-    """
-    from botocore.exceptions import ClientError
-
-    nothing: Any = {"ResponseMetadata": {"HTTPHeaders": {}}}
-    raise ClientError(nothing, "HeadBucket")
-
-
-def _region(settings: S3Settings) -> str | None:
-    if settings.region or settings.endpoint is None:
-        return settings.region
-    return "auto" if (urlsplit(settings.endpoint).hostname or "").endswith(R2_HOST) else "us-east-1"
 
 
 def _read(response: dict[str, Any], limit: int) -> bytes:

@@ -15,10 +15,13 @@ from everyskill_cli.cli.render.safety import visible
 from everyskill_cli.errors import EveryskillError, Unavailable, UsageError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from everyskill_cli.cli.render.blocks import Block
+    from everyskill_cli.cli.render.watcher import Watcher
     from everyskill_cli.model import (
+        CheckAnswer,
         ConfigAnswer,
         DoctorAnswer,
         JsonObject,
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
     Answer: TypeAlias = (
         PublishAnswer
+        | CheckAnswer
         | RateAnswer
         | ShowAnswer
         | SkillPage
@@ -43,7 +47,19 @@ if TYPE_CHECKING:
         | UpgradeAnswer
     )
 
-__all__ = ["answer", "failure", "line", "note", "to_json", "usage_failure", "visible"]
+Form: TypeAlias = Literal["text", "json", "github", "sarif"]
+
+__all__ = [
+    "Form",
+    "answer",
+    "failure",
+    "line",
+    "note",
+    "progress",
+    "to_json",
+    "usage_failure",
+    "visible",
+]
 
 _COLOURS: Final = {"error": "1;31", "warning": "33", "hint": "36", "more": "2"}
 
@@ -52,8 +68,10 @@ def answer(
     value: Answer,
     *,
     as_json: bool,
+    form: Form = "text",
     part: Literal["files", "content"] | None = None,
     output: Path | None = None,
+    summary: Path | None = None,
     stdout: TextIO | None = None,
     stderr: TextIO | None = None,
 ) -> None:
@@ -62,10 +80,12 @@ def answer(
     Args:
         value: what a verb gave back.
         as_json: print the whole answer as one JSON document, whatever part is asked for.
+        form: of a CheckAnswer, as annotations of GitHub Actions or as SARIF.
         part: of a ShowAnswer only the list of files, or only its text. The text is rendered and
             filtered on a terminal; in a pipe it is data, byte for byte as it was published,
             unfiltered, even under FORCE_COLOR.
         output: write that text to this file instead of stdout, byte for byte.
+        summary: add a report in Markdown to the end of this file as well.
         stdout: instead of the process's.
         stderr: instead of the process's.
 
@@ -81,13 +101,39 @@ def answer(
         from everyskill_cli.cli.render.documents import document
 
         streams.write(out, document(to_json(value), only_ascii=not streams.is_unicode(out)))
-        return
-    if part == "content":
+    elif form in ("github", "sarif"):
+        streams.write(out, _formatted(value, form, out))
+    elif part == "content":
         if output is None:
             _print_content(value, out)
     else:
         _print_blocks(_laid_out(value, part), out)
-    _print_notes(value, err)
+    if not as_json:
+        _print_notes(value, err)
+    if summary is not None:  # at last: what was done is told even where this fails
+        _add_summary(value, summary)
+
+
+def progress(stderr: TextIO | None = None) -> AbstractContextManager[Watcher]:
+    """Watch over a command with many skills: show how far it is, and hear Ctrl-C."""
+    from everyskill_cli.cli.render.watcher import watching  # what it watches is slow to load
+
+    return watching(stderr or sys.stderr)
+
+
+def _formatted(value: Answer, form: Form, out: TextIO) -> str:
+    from everyskill_cli.model import CheckAnswer
+
+    if not isinstance(value, CheckAnswer):
+        raise TypeError(f"{type(value).__name__} has no annotations")
+    if form == "github":
+        from everyskill_cli.cli.render.annotations import text_of
+
+        return text_of(value)
+    from everyskill_cli.cli.render.documents import document
+    from everyskill_cli.cli.render.sarif import log_of
+
+    return document(log_of(value), only_ascii=not streams.is_unicode(out))
 
 
 def _laid_out(value: Answer, part: str | None) -> list[Block]:
@@ -125,6 +171,22 @@ def _save(value: Answer, output: Path) -> None:
         raise Unavailable(
             f"{output} could not be written: {error.strerror}.",
             "Name another file: -o FILE.",
+        ) from error
+
+
+def _add_summary(value: Answer, path: Path) -> None:
+    from everyskill_cli.cli.render.summary import markdown
+    from everyskill_cli.model import CheckAnswer, PublishAnswer
+
+    if not isinstance(value, PublishAnswer | CheckAnswer):
+        raise TypeError(f"{type(value).__name__} has no summary")
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(markdown(value))
+    except OSError as error:
+        raise Unavailable(
+            f"{path} could not be written: {error.strerror}.",
+            "What the command did stands. Name another file: --summary FILE.",
         ) from error
 
 

@@ -8,7 +8,6 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime
 from typing import Any
 
-from everyskill_cli import errors
 from everyskill_cli.chain import timestamp
 from everyskill_cli.cli.render.safety import visible_json
 from everyskill_cli.errors import EveryskillError, InvalidSkill
@@ -41,7 +40,7 @@ def _jsonable(value: object) -> Any:
 def error_to_json(error: EveryskillError) -> JsonObject:
     """Give an error as the object that ``--json`` puts on stderr."""
     said: JsonObject = {
-        "type": _documented_type(error),
+        "type": error.public_type,
         "code": error.code,
         "message": error.message,
         "hint": error.hint,
@@ -54,8 +53,3 @@ def error_to_json(error: EveryskillError) -> JsonObject:
 def document(value: JsonObject, *, only_ascii: bool = False) -> str:
     """Write a JSON object as text that is safe on a terminal, with a line break at its end."""
     return visible_json(json.dumps(value, indent=2, ensure_ascii=only_ascii)) + "\n"
-
-
-def _documented_type(error: EveryskillError) -> str:
-    """Name the error by the one of our public types that it is; rooms have finer ones inside."""
-    return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == errors.__name__)

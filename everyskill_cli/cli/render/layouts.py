@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # By name: neither the classes nor the layouts of other answers need be loaded to print this one.
 _LAYOUTS: Final = {
     "PublishAnswer": ("verbs", "published"),
+    "CheckAnswer": ("checking", "checked"),
     "RateAnswer": ("verbs", "rated"),
     "UpgradeAnswer": ("verbs", "upgraded"),
     "ShowAnswer": ("showing", "shown"),
@@ -50,6 +51,12 @@ def blocks_of(value: Any, now: datetime, part: str | None = None) -> list[Block]
 def notes_of(value: Any) -> list[tuple[str, str]]:
     """Give what goes to stderr beside an answer, each as a label and a sentence."""
     kind = type(value).__name__
+    if kind == "CheckAnswer":
+        return []  # its warnings are what was asked for, and stand in the answer
+    if kind == "PublishAnswer" and len(value.results) > 1:
+        from everyskill_cli.cli.render import batches
+
+        return batches.notes(value)
     if kind not in _EMPTY:
         return [("warning", finding.message) for finding in getattr(value, "warnings", ())]
     notes = []

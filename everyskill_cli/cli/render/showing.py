@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from everyskill_cli.model import ShowAnswer, Skill
 
+_COMMIT_SHOWN: Final = 10  # digits
 _COMMENT_LINES: Final = 4  # of one comment on the screen; `ratings` prints it whole
 
 
@@ -176,10 +177,26 @@ def _version_fields(value: ShowAnswer, now: datetime) -> Fields:
             Field("content_type", only_piped(version.content_type)),
             Field("content_hash", digest(version.content_hash), "digest"),
             Field("location", say(value.location), "stored at"),
+            Field("source", _source(version.metadata.get("source")), "from"),
             Field("author", only_piped(summary.author)),
             Field("created_at", only_piped(made.plain)),
         )
     )
+
+
+def _source(source: object) -> Words | None:
+    """Say which repository, commit and path the version was made of, as far as that is known."""
+    if not isinstance(source, dict):
+        return None
+    known = {name: text for name, text in source.items() if isinstance(text, str)}
+    repository, commit = known.get("repository", ""), known.get("commit", "")
+    changed = "(modified)" if source.get("modified") is True else ""
+
+    def said(commit: str) -> str:
+        whole = "@".join(part for part in (repository, commit) if part)
+        return " ".join(part for part in (whole, known.get("path", ""), changed) if part)
+
+    return say(said(commit[:_COMMIT_SHOWN]), plain=said(commit))
 
 
 def _withdrawal(value: ShowAnswer, now: datetime) -> tuple[Field, ...]:

@@ -44,13 +44,17 @@ _OMITTED_SHOWN: Final = 3
 
 
 def published(value: PublishAnswer, _now: datetime) -> list[Block]:
-    """Say what became of each path, and after a single one what to type next."""
-    blocks: list[Block] = []
-    for result in value.results:
-        blocks += [_publish_headline(result), Fields(_publish_fields(result))]
-    if len(value.results) == 1:
-        blocks.append(Commands(_after_publish(value.results[0])))
-    return blocks
+    """Say what became of one skill, and what to type next; many are another page."""
+    if len(value.results) > 1 or value.results[0].error is not None:
+        from everyskill_cli.cli.render import batches
+
+        return batches.published(value)
+    (result,) = value.results
+    return [
+        _publish_headline(result),
+        Fields(_publish_fields(result)),
+        Commands(_after_publish(result)),
+    ]
 
 
 def _publish_headline(result: PublishResult) -> Headline:
@@ -65,20 +69,21 @@ def _publish_headline(result: PublishResult) -> Headline:
 
 
 def _headline(word: str, result: PublishResult | RateResult, signs: Words, remark: str) -> Headline:
-    what = say(" " + named(result.slug, result.version), "strong")
+    what = say(" " + named(str(result.slug), result.version), "strong")
     aside = only_shown("  " + remark, "muted") if remark else Words((), "")
     return Headline(status(word) + what + signs + aside)
 
 
 def _publish_fields(result: PublishResult) -> tuple[Field, ...]:
     made, files = result.created_at, counted(len(result.files), "file")
+    length = size(result.size_bytes or 0) + only_shown(f" in {files.shown}")
     return (
         Field("path", only_piped(result.path)),
-        Field("content_hash", digest(result.content_hash), "digest"),
-        Field("size_bytes", size(result.size_bytes) + only_shown(f" in {files.shown}"), "size"),
+        Field("content_hash", digest(str(result.content_hash)), "digest"),
+        Field("size_bytes", length, "size"),
         Field("files", only_piped(len(result.files))),
         Field("content_type", only_piped(result.content_type)),
-        Field("location", say(result.location), "stored at"),
+        Field("location", say(str(result.location)), "stored at"),
         *_left_out(result.omitted),
         Field("updated", optional(", ".join(result.updated))),
         Field("published_version", only_piped(result.published_version)),
@@ -99,8 +104,8 @@ def _left_out(paths: tuple[str, ...]) -> tuple[Field, ...]:
 
 def _after_publish(result: PublishResult) -> tuple[tuple[Words, str], ...]:
     """Give the lines to type next; a draft is published by publishing the same bytes again."""
-    slug, path = quoted(result.slug), quoted(result.path)
-    this = quoted(named(result.slug, result.version))
+    slug, path = quoted(str(result.slug)), quoted(result.path)
+    this = quoted(named(str(result.slug), result.version))
     match result.status:
         case "published" | "promoted":
             return (

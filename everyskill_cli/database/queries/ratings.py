@@ -23,14 +23,8 @@ def find(connection: Connection, user_id: str, version_id: str) -> Rating | None
 
 def add(connection: Connection, rating: Rating) -> bool:
     """Insert a rating; False where the same person's other session was quicker."""
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert as insert_or_not
-
-        row = insert_or_not(ratings).values(**records.to_row(rating))
-        added = row.on_conflict_do_nothing().returning(ratings.c.id)
-        return connection.scalar(added) is not None
-    records.add(connection, ratings, rating)  # SQLite has one writer at a time
-    return True
+    row = records.insert_or_not(connection, ratings).values(**records.to_row(rating))
+    return connection.scalar(row.returning(ratings.c.id)) is not None
 
 
 def change(connection: Connection, rating: Rating) -> None:

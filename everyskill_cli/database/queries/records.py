@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Row, Table, insert, literal_column, select, type_coerce
 from sqlalchemy.sql import ColumnElement
@@ -14,8 +16,15 @@ from everyskill_cli.model import FileEntry
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+    from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
+    from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 
     Record = TypeVar("Record", bound=DataclassInstance)
+    OnConflict: TypeAlias = PostgresqlInsert | SqliteInsert
+
+Value = TypeVar("Value")
+
+CHUNK: Final = 10_000  # values a statement; SQLite takes 32,766 parameters, PostgreSQL 65,535
 
 CLOCKS = {  # read when the row is written, not when the transaction began
     "sqlite": "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
@@ -29,9 +38,30 @@ def record(kind: type[Record], row: Row[*tuple[Any, ...]]) -> Record:
     return kind(**{field.name: _from_row(field.name, values[field.name]) for field in fields(kind)})
 
 
-def add(connection: Connection, table: Table, record: DataclassInstance) -> None:
-    """Insert a record as it is; its fields are the table's columns."""
-    connection.execute(insert(table).values(**to_row(record)))
+def add(connection: Connection, table: Table, rows: Iterable[DataclassInstance]) -> None:
+    """Insert records as they are; their fields are the table's columns."""
+    connection.execute(insert(table), [to_row(row) for row in rows])
+
+
+def insert_or_not(connection: Connection, table: Table) -> OnConflict:
+    """Make an INSERT that leaves a row alone which a racing one has written.
+
+    On PostgreSQL it waits for the other's transaction and then finds its row.
+    """
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table).on_conflict_do_nothing()
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def chunks(values: Iterable[Value]) -> Iterator[list[Value]]:
+    """Split values into lists that one statement may name; one list for most registries."""
+    rest = iter(values)
+    while chunk := list(islice(rest, CHUNK)):
+        yield chunk
 
 
 def clock(connection: Connection) -> ColumnElement[datetime]:
@@ -53,7 +83,10 @@ def _from_row(name: str, value: Any) -> Any:
 
 def to_row(record: DataclassInstance) -> dict[str, Any]:
     """Give a record as the values of its columns; tuples become lists for JSON."""
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in asdict(record).items()
-    }
+    return {field.name: _to_column(getattr(record, field.name)) for field in fields(record)}
+
+
+def _to_column(value: Any) -> Any:
+    if not isinstance(value, tuple):
+        return value
+    return [item.to_json() if isinstance(item, FileEntry) else item for item in value]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import (
     Connection,
     Select,
+    bindparam,
     func,
-    insert,
     literal,
     literal_column,
     select,
@@ -19,11 +19,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import ColumnElement
 
-from everyskill_cli.database.queries.records import clock, record
+from everyskill_cli.database.queries.records import (
+    chunks,
+    clock,
+    insert_or_not,
+    record,
+    to_row,
+)
 from everyskill_cli.database.tables import skill_versions, skills, users, version_state
 from everyskill_cli.model import Head, NewSkill, Skill, SkillSummary, Sort
-
-CHUNK: Final = 500  # slugs a statement; SQLite allows 999 parameters in old builds
 
 published = skill_versions.alias("published")
 draft = skill_versions.alias("draft")
@@ -46,7 +50,6 @@ SORTS: Final[dict[Sort, ColumnElement[Any]]] = {
 
 def heads(connection: Connection, slugs: Iterable[str]) -> dict[str, Head]:
     """Read what publishers must know of many skills; absent ones are absent in the answer."""
-    wanted = list(slugs)
     statement = select(
         skills.c.id.label("skill_id"),
         skills.c.slug,
@@ -68,63 +71,65 @@ def heads(connection: Connection, slugs: Iterable[str]) -> dict[str, Head]:
         ).join(version_state, version_state.c.skill_version_id == skill_versions.c.id)
     )
     found: dict[str, Head] = {}
-    for start in range(0, len(wanted), CHUNK):
-        chunk = wanted[start : start + CHUNK]
+    for chunk in chunks(slugs):
         for row in connection.execute(statement.where(skills.c.slug.in_(chunk))):
             found[row.slug] = record(Head, row)
     return found
 
 
-def lock(connection: Connection, slug: str) -> str | None:
-    """Keep other writers off the skill until the end of this transaction; give its id.
+def lock(connection: Connection, slugs: Iterable[str]) -> dict[str, str]:
+    """Keep other writers off some skills until the end of this transaction; give their ids.
 
-    FOR NO KEY UPDATE leaves raters alone: their rows refer to the skill's key.
+    The order is the same for everybody, so that no two writers wait for each other. FOR NO KEY
+    UPDATE leaves raters alone: their rows refer to the skill's key.
     """
-    return connection.scalar(
-        select(skills.c.id).where(skills.c.slug == slug).with_for_update(key_share=True)
+    rows = connection.execute(
+        select(skills.c.slug, skills.c.id)
+        .where(skills.c.slug.in_(list(slugs)))
+        .order_by(skills.c.slug)
+        .with_for_update(key_share=True)
     )
+    return {row.slug: row.id for row in rows}
 
 
-def add(connection: Connection, skill: NewSkill) -> str:
-    """Insert a skill without a version and give its id; a racing publisher's row is taken."""
+def add(connection: Connection, newcomers: Iterable[NewSkill]) -> None:
+    """Insert skills that ``lock`` did not find, without a version, sorted by slug.
+
+    On PostgreSQL what a racing publisher has inserted meanwhile stays; SQLite has one writer.
+    """
     now = clock(connection)
-    values = {
-        "id": skill.id,
-        "slug": skill.slug,
-        "name": skill.name,
-        "description": skill.description,
-        "category": skill.category,
-        "tags": list(skill.tags),
-        "author_id": skill.author_id,
-        "created_at": now,
-        "updated_at": now,
-    }
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert as insert_or_not
-
-        connection.execute(insert_or_not(skills).values(values).on_conflict_do_nothing())
-    else:
-        connection.execute(insert(skills).values(values))
-    found = lock(connection, skill.slug)
-    assert found is not None  # noqa: S101 - it was inserted above, here or by the racing publisher
-    return found
+    statement = insert_or_not(connection, skills).values(created_at=now, updated_at=now)
+    connection.execute(statement, [to_row(skill) for skill in newcomers])
 
 
-def next_version(connection: Connection, skill_id: str) -> tuple[int, datetime]:
-    """Allocate the next number, and read the database's time after any wait for the lock."""
-    row = connection.execute(
+def next_versions(
+    connection: Connection, skill_ids: Iterable[str]
+) -> dict[str, tuple[int, datetime]]:
+    """Allocate each skill's next number, with the database's time after any wait for a lock."""
+    rows = connection.execute(
         update(skills)
-        .where(skills.c.id == skill_id)
+        .where(skills.c.id.in_(list(skill_ids)))
         .values(latest_version=skills.c.latest_version + 1)
-        .returning(skills.c.latest_version, clock(connection))
-    ).one()
-    return row[0], row[1]
+        .returning(skills.c.id, skills.c.latest_version, clock(connection))
+    )
+    return {skill_id: (number, at) for skill_id, number, at in rows}
 
 
-def change(connection: Connection, skill_id: str, **values: Any) -> None:
-    """Set columns that belong to clients (category, tags, content), and say when."""
-    changed = values | {"updated_at": clock(connection)}
-    connection.execute(update(skills).where(skills.c.id == skill_id).values(**changed))
+def change(connection: Connection, changes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Set columns that belong to clients (category, tags, content), and say when.
+
+    Args:
+        connection: a writing one.
+        changes: the values by column, by the id of the skill.
+    """
+    by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for skill_id, values in changes.items():
+        rows = by_columns.setdefault(tuple(values), [])
+        rows.append({"of": skill_id, **{f"new_{name}": value for name, value in values.items()}})
+    for columns, rows in by_columns.items():
+        new = {name: bindparam(f"new_{name}", type_=skills.c[name].type) for name in columns}
+        statement = update(skills).where(skills.c.id == bindparam("of"))
+        connection.execute(statement.values(updated_at=clock(connection), **new), rows)
 
 
 def find(connection: Connection, slug: str) -> tuple[Skill, str, int | None, int | None] | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import Connection, Insert, insert, select
+from sqlalchemy import Connection, select
 
-from everyskill_cli.database.queries.records import clock
+from everyskill_cli.database.queries.records import clock, insert_or_not
 from everyskill_cli.database.tables import users
 
 
@@ -22,17 +22,8 @@ def ensure(connection: Connection, email: str) -> str:
         return str(user_id)
     now = clock(connection)
     connection.execute(
-        insert_if_absent(connection).values(
+        insert_or_not(connection, users).values(
             id=str(uuid.uuid4()), email=email, created_at=now, updated_at=now
         )
     )
     return str(connection.execute(found).scalar_one())
-
-
-def insert_if_absent(connection: Connection) -> Insert:
-    """An INSERT of a user that a racing one on PostgreSQL does not break; SQLite has one writer."""
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert as insert_or_not
-
-        return insert_or_not(users).on_conflict_do_nothing()
-    return insert(users)

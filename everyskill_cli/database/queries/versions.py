@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, delete, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, select, update
 
 from everyskill_cli.chain import GENESIS
 from everyskill_cli.database.queries import records
@@ -18,6 +19,7 @@ from everyskill_cli.database.tables import (
 )
 from everyskill_cli.model import (
     Condemned,
+    FileEntry,
     SkillVersion,
     VersionEvent,
     VersionStatus,
@@ -40,33 +42,40 @@ def registry_id(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def add(connection: Connection, version: SkillVersion) -> None:
-    """Append a version; the database refuses a wrong number and a condemned object."""
-    records.add(connection, skill_versions, version)
+def add(connection: Connection, newcomers: Iterable[SkillVersion]) -> None:
+    """Append versions; the database refuses a wrong number and a condemned object."""
+    records.add(connection, skill_versions, newcomers)
 
 
-def add_event(connection: Connection, event: VersionEvent) -> None:
-    """Append an event; triggers move the pointers and the version's state after it."""
-    records.add(connection, version_events, event)
+def add_events(connection: Connection, events: Iterable[VersionEvent]) -> None:
+    """Append events; triggers move the pointers and the versions' state after them."""
+    records.add(connection, version_events, events)
 
 
-def tail(connection: Connection, skill_id: str) -> Tail:
-    """Read the newest event.
+def tails(connection: Connection, skill_ids: Iterable[str]) -> dict[str, Tail]:
+    """Read the newest event of each skill; one without events has the tail of an empty chain.
 
     In a statement of its own: as a sub-select of the one that waited for the lock it is stale.
     """
-    row = connection.execute(
+    wanted = list(skill_ids)
+    events = version_events.c
+    newest = (
+        select(events.skill_id, func.max(events.seq).label("seq"))
+        .where(events.skill_id.in_(wanted))
+        .group_by(events.skill_id)
+        .subquery()
+    )
+    rows = connection.execute(
         select(
-            version_events.c.seq,
-            version_events.c.entry_hash,
-            version_events.c.published_version,
-            version_events.c.draft_version,
-        )
-        .where(version_events.c.skill_id == skill_id)
-        .order_by(version_events.c.seq.desc())
-        .limit(1)
-    ).one_or_none()
-    return Tail(0, GENESIS, None, None) if row is None else Tail(*row)
+            events.skill_id,
+            events.seq,
+            events.entry_hash,
+            events.published_version,
+            events.draft_version,
+        ).join(newest, (newest.c.skill_id == events.skill_id) & (newest.c.seq == events.seq))
+    )
+    empty = dict.fromkeys(wanted, Tail(0, GENESIS, None, None))
+    return empty | {skill_id: Tail(*rest) for skill_id, *rest in rows}
 
 
 def event(connection: Connection, event_id: str) -> VersionEvent | None:
@@ -112,14 +121,35 @@ def reprieve(connection: Connection, mark: Condemned) -> None:
     )
 
 
-def is_purged(connection: Connection, content_url: str) -> bool:
-    """Tell whether these bytes were removed for good, under any skill."""
-    found = (
-        select(version_state.c.purged_at)
-        .join(skill_versions, skill_versions.c.id == version_state.c.skill_version_id)
-        .where(skill_versions.c.content_url == content_url, version_state.c.purged_at.is_not(None))
-    )
-    return connection.scalar(found.limit(1)) is not None
+def purged(connection: Connection, content_urls: Iterable[str]) -> set[str]:
+    """Find which of these bytes were removed for good, under any skill."""
+    found: set[str] = set()
+    for chunk in records.chunks(content_urls):
+        found.update(
+            connection.scalars(
+                select(skill_versions.c.content_url)
+                .join(version_state, skill_versions.c.id == version_state.c.skill_version_id)
+                .where(
+                    skill_versions.c.content_url.in_(chunk), version_state.c.purged_at.is_not(None)
+                )
+            )
+        )
+    return found
+
+
+def manifests(
+    connection: Connection, version_ids: Iterable[str]
+) -> dict[str, tuple[FileEntry, ...]]:
+    """Read what some versions hold, by their ids."""
+    found: dict[str, tuple[FileEntry, ...]] = {}
+    for chunk in records.chunks(version_ids):
+        for version_id, files in connection.execute(
+            select(skill_versions.c.id, skill_versions.c.files).where(
+                skill_versions.c.id.in_(chunk)
+            )
+        ):
+            found[version_id] = tuple(FileEntry(**entry) for entry in files)
+    return found
 
 
 def find(connection: Connection, skill_id: str, number: int) -> SkillVersion | None:
@@ -149,12 +179,18 @@ def authors(connection: Connection, skill_id: str, limit: int = 5) -> list[str]:
     return list(rows)
 
 
-def published_before(connection: Connection, skill_id: str, user_id: str) -> bool:
-    """Tell whether a user has a version of the skill."""
-    found = select(skill_versions.c.id).where(
-        skill_versions.c.skill_id == skill_id, skill_versions.c.created_by == user_id
+def published_before(connection: Connection, skill_ids: Iterable[str], user_id: str) -> set[str]:
+    """Find which of some skills a user has a version of."""
+    return set(
+        connection.scalars(
+            select(skill_versions.c.skill_id)
+            .where(
+                skill_versions.c.skill_id.in_(list(skill_ids)),
+                skill_versions.c.created_by == user_id,
+            )
+            .distinct()
+        )
     )
-    return connection.scalar(found.limit(1)) is not None
 
 
 def summaries(

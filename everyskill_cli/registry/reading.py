@@ -1,0 +1,124 @@
+"""Reading many skills: each becomes a candidate or the reason why it cannot, and none stops others.
+
+All of them are read before anything is written, because two sources for one slug refuse the whole
+command. Their bytes stay in memory up to a budget; those of the rest are read again when needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from everyskill_cli.errors import EveryskillError, InvalidSkill, UsageError
+from everyskill_cli.model import Finding, Problem
+from everyskill_cli.registry.candidate import Candidate
+from everyskill_cli.registry.decision import PublishOptions
+from everyskill_cli.registry.watch import Watch
+from everyskill_cli.skill import discover
+from everyskill_cli.skill.paths import as_text
+
+HELD_MAX: Final = 64 * 1024 * 1024  # bytes of bundles that wait in memory to be stored
+
+
+@dataclass(slots=True)
+class Item:
+    """One skill on its way through a command: what was read of it, or what is wrong with it."""
+
+    source: Path
+    candidate: Candidate | None = None
+    error: EveryskillError | None = None
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What its reading found, each with where it was found."""
+        if self.candidate is None:
+            return ()
+        local = self.candidate.local
+        return tuple(replace(finding, source=local.source) for finding in local.warnings)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The skills of one command.
+
+    Attributes:
+        is_single: one skill was named by its own path, and its error is the command's.
+        warnings: what was passed by on the way to the skills.
+    """
+
+    items: tuple[Item, ...]
+    is_single: bool
+    warnings: tuple[Finding, ...]
+
+
+def read_batch(paths: Iterable[Path], options: PublishOptions, watch: Watch) -> Batch:
+    """Find and read skills.
+
+    Raises:
+        UsageError: an option that names one skill's slug or version, and many skills.
+        KeyboardInterrupt: somebody asked to stop.
+    """
+    typed = tuple(paths)
+    found = discover(typed, options.exclude)
+    is_single = len(typed) == 1 and not found.is_tree
+    if len(found.sources) > 1:
+        _check_single_options(options)
+    items = tuple(Item(source) for source in found.sources)
+    held = 0
+    for done, item in enumerate(items):
+        watch.read(done, len(items))
+        if watch.stopped:
+            raise KeyboardInterrupt
+        held += _read(item, options, HELD_MAX - held)
+        if item.error is not None and options.fail_fast:
+            break
+    watch.read(len(items), len(items))
+    return Batch(items, is_single, found.warnings)
+
+
+def _check_single_options(options: PublishOptions) -> None:
+    for name, value in (("--slug", options.slug), ("--expect", options.expect)):
+        if value is not None:
+            raise UsageError(f"{name} is about one skill, and there are many.", "Publish it alone.")
+
+
+def _read(item: Item, options: PublishOptions, room: int) -> int:
+    """Read one skill, and give how many bytes of it stay in memory."""
+    try:
+        item.candidate = Candidate.read(item.source, options)
+    except EveryskillError as error:
+        item.error = error
+        return 0
+    if item.candidate.size <= room:
+        return item.candidate.size
+    item.candidate.drop()
+    return 0
+
+
+def duplicates(items: Iterable[Item]) -> dict[str, list[Item]]:
+    """Find the slugs that more than one source claims, with those sources."""
+    by_slug: dict[str, list[Item]] = {}
+    for item in items:
+        if item.candidate is not None:
+            by_slug.setdefault(item.candidate.slug, []).append(item)
+    return {slug: sources for slug, sources in by_slug.items() if len(sources) > 1}
+
+
+def duplicated(slug: str, items: Iterable[Item]) -> InvalidSkill:
+    """Say that several sources claim one slug."""
+    places = " and ".join(as_text(item.source) for item in items)
+    return InvalidSkill(
+        f"{places} are both {slug}: one slug has one source.",
+        "Rename one in its SKILL.md, or leave one out: --exclude PATTERN.",
+        rule="duplicate-slug",
+    )
+
+
+def problem_of(error: EveryskillError) -> Problem:
+    """Say of one skill what the error would have said of the command."""
+    said = Problem(type=error.public_type, code=error.code, message=error.message, hint=error.hint)
+    if isinstance(error, InvalidSkill):
+        said = replace(said, rule=error.rule, path=error.path, line=error.line)
+    return said

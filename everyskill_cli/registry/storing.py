@@ -1,0 +1,102 @@
+"""Storing the bytes of many skills: over several connections at once, within a budget of memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from everyskill_cli.errors import EveryskillError
+from everyskill_cli.registry.candidate import Candidate
+
+if TYPE_CHECKING:
+    from everyskill_cli.stores import Store
+
+IN_FLIGHT_MAX: Final = 100 * 1024 * 1024  # bytes of bundles that are under way to the store
+LOOK_UP_SECONDS: Final = 0.2  # how long Ctrl-C may go unnoticed while the store is silent
+
+
+def store_all(
+    store: Store, candidates: Iterable[Candidate], jobs: int, go_on: Callable[[], bool]
+) -> Iterator[tuple[Candidate, EveryskillError | None]]:
+    """Put the bundles of candidates, and yield each when it is there or could not be put.
+
+    Those that were not begun when ``go_on`` became false are not yielded.
+
+    Args:
+        store: claimed by its registry already.
+        candidates: their bytes are let go one by one.
+        jobs: connections at once.
+        go_on: asked before each is begun.
+    """
+    waiting = deque(candidates)
+    if len(waiting) <= 1:
+        yield from ((candidate, _put(store, candidate)) for candidate in waiting)
+        return
+    crew = _Crew(store, min(jobs, len(waiting)), go_on)
+    try:
+        while crew.flying or (waiting and go_on()):
+            while waiting and crew.has_room(waiting[0]):
+                crew.take(waiting.popleft())
+            done = crew.next_done()
+            if done is not None:
+                yield done
+    finally:
+        crew.close()
+
+
+class _Crew:
+    """Threads that put bundles, and how much they have taken on."""
+
+    def __init__(self, store: Store, jobs: int, go_on: Callable[[], bool]) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # 8 ms that one skill does not pay
+        from queue import SimpleQueue
+
+        self.flying = 0
+        self._size = 0
+        self._store = store
+        self._go_on = go_on
+        self._pool = ThreadPoolExecutor(jobs, "everyskill-store")
+        self._done: SimpleQueue[tuple[Candidate, Exception | None, bool]] = SimpleQueue()
+
+    def has_room(self, candidate: Candidate) -> bool:
+        return not self.flying or self._size + candidate.size <= IN_FLIGHT_MAX
+
+    def take(self, candidate: Candidate) -> None:
+        self.flying += 1
+        self._size += candidate.size
+        self._pool.submit(self._run, candidate)
+
+    def next_done(self) -> tuple[Candidate, EveryskillError | None] | None:
+        """Give the next that was put or failed; None for one not begun, or while there is none."""
+        from queue import Empty
+
+        try:
+            candidate, error, begun = self._done.get(timeout=LOOK_UP_SECONDS)
+        except Empty:
+            return None
+        self.flying -= 1
+        self._size -= candidate.size
+        if error is not None and not isinstance(error, EveryskillError):
+            raise error
+        return (candidate, error) if begun else None
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self, candidate: Candidate) -> None:
+        begun = self._go_on()
+        try:
+            self._done.put((candidate, _put(self._store, candidate) if begun else None, begun))
+        except Exception as bug:  # noqa: BLE001 - raised again where somebody hears it
+            self._done.put((candidate, bug, begun))
+
+
+def _put(store: Store, candidate: Candidate) -> EveryskillError | None:
+    """Store one bundle and let its bytes go, or give the reason why not."""
+    try:
+        store.put(candidate.key, candidate.data(), candidate.bundle.content_type)
+    except EveryskillError as error:
+        return error
+    candidate.drop()
+    return None
