@@ -8,6 +8,7 @@ outside of the process changes, so a process ended after each of them was ended 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from functools import reduce, wraps
 from importlib import import_module
@@ -50,14 +51,16 @@ class Steps:
         self._after = list(after)
         self._signal = signal_
         self._taken = -1
+        self._lock = threading.Lock()  # many skills are stored by several threads
 
     def take(self, name: str) -> None:
         """Note that a step was taken."""
-        self._taken += 1
-        _write(self._file, f"{name}\n".encode())
-        if self._after and self._after[0] in (self._taken, name):
-            del self._after[0]
-            os.kill(os.getpid(), self._signal)
+        with self._lock:
+            self._taken += 1
+            _write(self._file, f"{name}\n".encode())
+            if self._after and self._after[0] in (self._taken, name):
+                del self._after[0]
+                os.kill(os.getpid(), self._signal)
 
     def watch(self) -> None:
         """Number every step from here on; for a process that does nothing afterwards."""

@@ -131,8 +131,8 @@ def test_publish_of_many_says_each_in_a_pipe_and_counts_for_people() -> None:
     same = dataclasses.replace(one, status="unchanged")
     value = PublishAnswer(status="refused", results=(one, bad, same, same), warnings=())
     assert piped(value).splitlines()[:2] == [
-        f"published\tcode-review\t3\t{'ab' * 32}\t./my skill\t\t",
-        "refused\t\t\t\tskills/bad\tsymlink\tBad.",
+        f"published\tcode-review\t3\t{'ab' * 32}\t./my skill\t\t\t",
+        "refused\t\t\t\tskills/bad\tsymlink\tBad.\t",
     ]
     shown = drawn(value)
     assert "Bad. Mend it." in shown
@@ -144,7 +144,7 @@ def test_warnings_about_unchanged_skills_of_many_are_counted() -> None:
     one = dataclasses.replace(published("published").results[0], path="skills/new")
     same = dataclasses.replace(one, status="unchanged", path="skills/old")
     warnings = tuple(
-        Finding("unknown-key", f"{path} has one.", source=f"skills/{path}")
+        Finding("unknown-key", f"{path} has one.", path="SKILL.md", source=f"skills/{path}")
         for path in ("new", "old", "old")
     )
     value = PublishAnswer(status="published", results=(one, same), warnings=warnings)
@@ -152,7 +152,7 @@ def test_warnings_about_unchanged_skills_of_many_are_counted() -> None:
     render.answer(value, as_json=False, stdout=io.StringIO(), stderr=err)
     assert err.getvalue().splitlines() == [
         "warning: skills/new: new has one.",
-        "more: 2 warnings about unchanged skills: everyskill check PATH",
+        "more: 2 warnings about unchanged skills, which everyskill check names",
     ]
 
 

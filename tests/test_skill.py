@@ -339,10 +339,6 @@ def test_long_names_warn_and_need_a_slug(tmp_path: Path):
 
 
 def test_hints_name_the_skill_that_was_meant(tmp_path: Path):
-    write(tmp_path, {"skills/one/SKILL.md": SKILL, "skills/two/SKILL.md": SKILL, "README.md": "x"})
-    hint = refusal(tmp_path).hint
-    assert f"everyskill publish {tmp_path}/skills/one" in hint
-    assert f"everyskill publish {tmp_path}/skills/two" in hint
     cased = write(tmp_path / "my skill", {"Skill.md": SKILL})
     if not (cased / "SKILL.md").exists():  # where the file system tells the two apart
         assert f"mv '{cased}/Skill.md' '{cased}/SKILL.md'" in refusal(cased).hint

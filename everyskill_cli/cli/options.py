@@ -88,6 +88,17 @@ def existing(paths: list[Path]) -> list[Path]:
     return paths
 
 
+def writable(name: str) -> Path:
+    """Read the name of a file to write to at last; what cannot be written is said at once."""
+    path = Path(name)
+    try:
+        path.open("a").close()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise typer.BadParameter(f"{name} cannot be written: {why}.") from error
+    return path
+
+
 def complete_slug(context: typer.Context, incomplete: str) -> list[str]:
     """Offer slugs to the shell; a registry that cannot be read offers none."""
     from everyskill_cli.errors import EveryskillError
@@ -126,8 +137,12 @@ AllowSecret = Annotated[
     typer.Option(metavar="ID", help="Let this finding pass: the ID that a refusal names."),
 ]
 Summary = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Add a report in Markdown to the end of this file."),
+    Any,  # a Path; see Skill
+    typer.Option(
+        parser=writable,
+        metavar="FILE",
+        help="Add a report in Markdown to the end of this file.",
+    ),
 ]
 Limit = Annotated[
     int,

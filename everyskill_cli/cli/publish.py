@@ -51,7 +51,8 @@ def publish(
     ] = False,
     exclude: options.Exclude = None,
     fail_fast: Annotated[
-        bool, typer.Option("--fail-fast", help="Begin nothing new behind the first failure.")
+        bool,
+        typer.Option("--fail-fast", help="Publish nothing more once a skill is refused or fails."),
     ] = False,
     jobs: Annotated[
         int | None,

@@ -182,17 +182,19 @@ def _sqlite(database: Database) -> Engine:
 def _begin_writing(connection: Connection, seconds: float) -> None:
     """Wait to be the only writer, a little at a time: inside of SQLite nobody hears Ctrl-C."""
     deadline = time.monotonic() + seconds
-    while True:
-        rest = max(0.0, min(SLICE_SECONDS, deadline - time.monotonic()))
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(rest * 1000)}")
-        try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        except OperationalError as error:
-            if not _is_busy(error.orig) or time.monotonic() >= deadline:
-                raise
-        else:
-            break
-    connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
+    try:
+        while True:
+            rest = max(0.0, min(SLICE_SECONDS, deadline - time.monotonic()))
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(rest * 1000)}")
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            except OperationalError as error:
+                if not _is_busy(error.orig) or time.monotonic() >= deadline:
+                    raise
+            else:
+                return
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 
 
 def _sqlite_target(path: Path) -> str:

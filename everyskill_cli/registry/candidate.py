@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
 from collections.abc import Container
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
@@ -27,18 +29,16 @@ from everyskill_cli.skill import LocalSkill, read_skill
 from everyskill_cli.stores.base import content_key
 
 
-@dataclass(slots=True)
+@dataclass
 class Candidate:
-    """A packed skill with the ids that its rows will have.
-
-    The ids are made before anything is sent, so that a lost answer can be looked up.
+    """A packed skill, and the rows that it becomes.
 
     Attributes:
         local: what was read, without the bytes of its files.
         bundle: without its data once that was dropped.
         size: of the bundle's data, in bytes.
         origin: the repository, commit and path that it comes from, where somebody knows them.
-        changes: how its files differ from those of the version before it.
+        changes: how its files differ from those of version ``changed_from``.
     """
 
     source: Path
@@ -46,10 +46,10 @@ class Candidate:
     bundle: Bundle
     size: int
     options: PublishOptions
-    version_id: str
-    event_id: str
     origin: JsonObject | None = None
     changes: tuple[FileChange, ...] = ()
+    changed_from: int = 0
+    _is_dropped: bool = False
 
     @classmethod
     def read(cls, path: Path, options: PublishOptions) -> Self:
@@ -61,9 +61,15 @@ class Candidate:
             allowed_secrets=options.allowed_secrets,
         )
         bundle = pack(local)
-        local = replace(local, files=(), text=_beginning(local.text))
-        ids = str(uuid.uuid4()), str(uuid.uuid4())
-        return cls(path, local, bundle, len(bundle.data), options, *ids)
+        local = replace(
+            local, files=(), text=_beginning(local.text)
+        )  # their bytes are in the bundle
+        return cls(path, local, bundle, len(bundle.data), options)
+
+    @property
+    def held(self) -> int:
+        """Bytes that its data and its text take in memory."""
+        return len(self.bundle.data) + sys.getsizeof(self.local.text)
 
     def data(self) -> bytes:
         """Give the bytes to store; read again where they were dropped.
@@ -71,20 +77,41 @@ class Candidate:
         Raises:
             InvalidSkill: they are not what they were, so nobody has checked them.
         """
-        if len(self.bundle.data) == self.size:
-            return self.bundle.data
-        again = self.read(self.source, self.options).bundle
-        if again.content_hash != self.bundle.content_hash:
+        if len(self.bundle.data) != self.size or self._is_dropped:
+            self._read_again()
+        return self.bundle.data
+
+    def text(self) -> str | None:
+        """Give what search keeps of the text; read again where it was dropped."""
+        if self._is_dropped:
+            self._read_again()
+            self.drop_data()
+        return self.local.text
+
+    def _read_again(self) -> None:
+        again = self.read(self.source, self.options)
+        if again.bundle.content_hash != self.bundle.content_hash:
             raise InvalidSkill(
                 f"{self.local.source} changed while it was being published.",
                 "Wait until nothing writes to it, then run the same command again.",
                 rule="changed-while-read",
             )
-        return again.data
+        self.local, self.bundle, self._is_dropped = again.local, again.bundle, False
+
+    def drop_data(self) -> None:
+        """Let the bytes go: they are stored."""
+        self.bundle = replace(self.bundle, data=b"")
 
     def drop(self) -> None:
-        """Let the bytes go: they are stored, or there are too many of them to wait in memory."""
-        self.bundle = replace(self.bundle, data=b"")
+        """Let the bytes and the text go: too many wait in memory, or they are not needed."""
+        self.drop_data()
+        self.local = replace(self.local, text=None)
+        self._is_dropped = True
+
+    @cached_property
+    def event_id(self) -> str:
+        """Made by the client, so that a lost answer can be looked up; the same at every try."""
+        return str(uuid.uuid4())
 
     @property
     def slug(self) -> str:
@@ -106,8 +133,9 @@ class Candidate:
         allowed = ", ".join(self.local.allowed_secrets)
         return f"allowed: {allowed}"[:TEXT_MAX] if allowed else None
 
-    def compare_files(self, before: tuple[FileEntry, ...]) -> None:
-        """Note how the files differ from those of the version before."""
+    def compare_files(self, version: int, before: tuple[FileEntry, ...]) -> None:
+        """Note how the files differ from those of a version."""
+        self.changed_from = version
         old = {entry.path: entry for entry in before}
         new = {entry.path: entry for entry in self.bundle.files}
         self.changes = tuple(
@@ -126,7 +154,7 @@ class Candidate:
             category=self.options.category or None,
             tags=self.options.tags or (),
             author_id=author_id,
-            content=None if self.options.draft else self.local.text,
+            content=None if self.options.draft else self.text(),
         )
 
     def as_version(
@@ -136,7 +164,7 @@ class Candidate:
         local, bundle, message = self.local, self.bundle, self.options.message
         metadata = local.metadata | ({"source": self.origin} if self.origin else {})
         return SkillVersion(
-            id=self.version_id,
+            id=str(uuid.uuid4()),
             skill_id=skill_id,
             version=number,
             content_url=self.key,

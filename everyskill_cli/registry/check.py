@@ -64,7 +64,7 @@ def _duplicate(slug: str, item: Item, items: list[Item]) -> InvalidSkill:
     named = " and ".join(others[:NAMED_MAX]) + (f" and {more:,} more" if more > 0 else "")
     return InvalidSkill(
         f"{slug} is also what {named} would be: one slug has one source.",
-        duplicated(slug, items[:1]).hint,
+        duplicated({slug: items}).hint,
         rule="duplicate-slug",
         path=MAIN_FILE if item.source.is_dir() else as_text(item.source.name),
     )

@@ -10,11 +10,13 @@ One skill and two thousand go the same way. Among many, a bad one stops no other
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from everyskill_cli.database.faults import ObjectCondemned
 from everyskill_cli.database.queries import skills, versions
 from everyskill_cli.errors import (
     EveryskillError,
@@ -36,7 +38,8 @@ from everyskill_cli.registry.writing import Outcome, foresee, write
 
 GROUP: Final = 100  # skills of one transaction, which holds their locks for a tenth of a second
 GROUP_SECONDS: Final = 1.0  # how long a stored skill may wait for its row
-PATIENCE: Final = 5  # failures of servers in a row, after which no other skill is begun
+PATIENCE: Final = 5  # refusals and silences in a row, after which no other skill is begun
+DATABASE_PATIENCE: Final = 2  # the same of the database, where each may take half a minute
 
 
 def publish(
@@ -55,8 +58,8 @@ def publish(
     """
     watch = watch or Watch()
     batch = read_batch(paths, options, watch)
-    for slug, items in duplicates(batch.items).items():
-        raise duplicated(slug, items)
+    if found := duplicates(batch.items):
+        raise duplicated(found)
     run = _Run(registry, batch, options, watch)
     run.compare()
     if not options.dry_run:
@@ -68,12 +71,17 @@ def publish(
 
 def incomplete(answer: PublishAnswer) -> PartialFailure | None:
     """Give the error that ends a command which did not do everything that it was asked for."""
-    bad = sum(result.status in ("refused", "failed", "skipped") for result in answer.results)
+    counts = Counter(result.status for result in answer.results)
+    bad = counts["refused"] + counts["failed"] + counts["skipped"]
     if not bad:
         return None
+    verb = "was" if bad == 1 else "were"
+    what = [f"{counts[name]:,} {name}" for name in ("refused", "failed") if counts[name]]
+    what += [f"{counts['skipped']:,} not begun"] if counts["skipped"] else []
     return PartialFailure(
-        f"{bad:,} of {len(answer.results):,} skills were not published.",
-        "Correct what is named above and run the same command again: it publishes the rest.",
+        f"{bad:,} of {len(answer.results):,} skills {verb} not published: {', '.join(what)}.",
+        ("Correct what is refused; then run" if counts["refused"] else "Run")
+        + " the same command again: it publishes the rest.",
     )
 
 
@@ -93,8 +101,10 @@ class _Run:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     warnings: tuple[Finding, ...] = ()
     _wanted: list[tuple[Item, Candidate, Decision]] = field(default_factory=list)
-    _failures: int = 0  # of servers, in a row
+    _store_failures: int = 0  # in a row
+    _database_failures: int = 0  # in a row
     _is_over: bool = False
+    _late: list[Candidate] = field(default_factory=list)
 
     def compare(self) -> None:
         """Find out what there is to do; the store is not asked."""
@@ -131,7 +141,8 @@ class _Run:
             with self.registry.database.reading() as tx:
                 before = versions.manifests(tx, known)
             for version_id, candidate in known.items():
-                candidate.compare_files(before.get(version_id, ()))
+                base = heads[candidate.slug].latest_version
+                candidate.compare_files(base, before.get(version_id, ()))
         if born and not self.options.dry_run:
             origins = provenance([candidate.source for candidate in born])
             for candidate, origin in zip(born, origins, strict=True):
@@ -148,18 +159,24 @@ class _Run:
             self._claim()
         sent, size = 0, sum(candidate.size for candidate in stored)
         since = time.monotonic()
-        for candidate, error in store_all(self.registry.store, stored, self._jobs, self._may_go_on):
-            if error is None:
-                self._failures = 0
-                sent += candidate.size
-                ready.append(candidate)
-            else:
-                self._fail(candidate, error)
+        for done in store_all(self.registry.store, stored, self._jobs, self._may_go_on):
+            if done is not None and self._is_stored(*done):
+                ready.append(done[0])
+                sent += done[0].size
             if len(ready) >= GROUP or time.monotonic() - since > GROUP_SECONDS:
                 self._write(ready)
                 ready, since = [], time.monotonic()
             self.watch.store(len(self.outcomes), len(self.batch.items), sent, size)
         self._write(ready)
+        self._write_late()
+
+    def _is_stored(self, candidate: Candidate, error: EveryskillError | None) -> bool:
+        if error is None:
+            self._store_failures = 0
+            return True
+        self._store_failures += isinstance(error, Unavailable | Forbidden)
+        self._fail(candidate, error)
+        return False
 
     @property
     def _jobs(self) -> int:
@@ -174,31 +191,54 @@ class _Run:
         self.registry.store.claim(registry_id, first=first)
 
     def _write(self, candidates: Sequence[Candidate]) -> None:
+        """Write rows in groups; the first is written even where nothing else may be begun."""
+        for start in range(0, len(candidates), GROUP):
+            if start == 0 or self._may_go_on():
+                self._write_group(candidates[start : start + GROUP])
+
+    def _write_group(self, group: Sequence[Candidate]) -> None:
         """Write rows together, or one by one where something is wrong with one of them."""
-        if not candidates:
-            return
         try:
-            self.outcomes |= write(self.registry, candidates)
+            self._note(write(self.registry, group, is_last=self.batch.is_single))
+        except ObjectCondemned:
+            if len(group) == 1:
+                self._late.append(group[0])
+            self._write_apart(group)
         except EveryskillError as error:
-            if len(candidates) == 1:
-                self._fail(candidates[0], error)
-                return
-            for candidate in candidates:
-                if self._may_go_on():
-                    self._write([candidate])
-        else:
-            self._failures = 0
+            if len(group) == 1:
+                self._database_failures += isinstance(error, Unavailable)
+                self._fail(group[0], error)
+            self._write_apart(group)
+
+    def _write_apart(self, group: Sequence[Candidate]) -> None:
+        for candidate in group if len(group) > 1 else ():
+            if self._may_go_on():
+                self._write_group([candidate])
+
+    def _write_late(self) -> None:
+        """Write those whose objects garbage collection was about to delete, once it is done."""
+        for candidate in self._late:
+            if self._may_go_on():
+                try:
+                    self._note(write(self.registry, [candidate], is_last=True))
+                except EveryskillError as error:
+                    self._fail(candidate, error)
+
+    def _note(self, outcomes: dict[str, Outcome]) -> None:
+        self.outcomes |= outcomes
+        self._database_failures = 0
 
     def _fail(self, candidate: Candidate, error: EveryskillError) -> None:
-        """Note why one was not published, and whether the others would fail as well."""
+        """Note why one was not published, and whether all the others would fail as well."""
         item = next(item for item, wanted, _ in self._wanted if wanted is candidate)
         item.error = error
-        self._failures += isinstance(error, Unavailable)
-        self._is_over = self._is_over or isinstance(error, NotReady | Forbidden)
+        self._is_over = self._is_over or isinstance(error, NotReady)
 
     def _may_go_on(self) -> bool:
         """Tell whether another skill may be begun."""
-        if self.watch.stopped or self._is_over or self._failures >= PATIENCE:
+        if self.watch.stopped or self._is_over:
+            return False
+        if self._store_failures >= PATIENCE or self._database_failures >= DATABASE_PATIENCE:
             return False
         return not self._has_failed_fast()
 

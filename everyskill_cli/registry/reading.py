@@ -6,8 +6,9 @@ command. Their bytes stay in memory up to a budget; those of the rest are read a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from everyskill_cli.registry.watch import Watch
 from everyskill_cli.skill import discover
 from everyskill_cli.skill.paths import as_text
 
+NAMED_MAX: Final = 5  # slugs and sources that one error names
 HELD_MAX: Final = 64 * 1024 * 1024  # bytes of bundles that wait in memory to be stored
 
 
@@ -91,10 +93,9 @@ def _read(item: Item, options: PublishOptions, room: int) -> int:
     except EveryskillError as error:
         item.error = error
         return 0
-    if item.candidate.size <= room:
-        return item.candidate.size
-    item.candidate.drop()
-    return 0
+    if item.candidate.held > room:
+        item.candidate.drop()
+    return item.candidate.held
 
 
 def duplicates(items: Iterable[Item]) -> dict[str, list[Item]]:
@@ -106,14 +107,16 @@ def duplicates(items: Iterable[Item]) -> dict[str, list[Item]]:
     return {slug: sources for slug, sources in by_slug.items() if len(sources) > 1}
 
 
-def duplicated(slug: str, items: Iterable[Item]) -> InvalidSkill:
-    """Say that several sources claim one slug."""
-    places = " and ".join(as_text(item.source) for item in items)
-    return InvalidSkill(
-        f"{places} are both {slug}: one slug has one source.",
-        "Rename one in its SKILL.md, or leave one out: --exclude PATTERN.",
-        rule="duplicate-slug",
-    )
+def duplicated(found: Mapping[str, Iterable[Item]]) -> InvalidSkill:
+    """Say that several sources claim one slug, and which others are claimed so."""
+    said = [
+        f"{' and '.join(as_text(item.source) for item in islice(items, NAMED_MAX))} are both {slug}"
+        for slug, items in islice(found.items(), NAMED_MAX)
+    ]
+    hint = "Rename one in its SKILL.md, or leave one out: --exclude PATTERN."
+    if len(found) > 1:
+        hint += f" Also: {'; '.join(said[1:])}{'; and more' if len(found) > NAMED_MAX else ''}."
+    return InvalidSkill(f"{said[0]}: one slug has one source.", hint, rule="duplicate-slug")
 
 
 def problem_of(error: EveryskillError) -> Problem:

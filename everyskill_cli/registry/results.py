@@ -83,6 +83,8 @@ def _full_result(
     registry: Registry, candidate: Candidate, outcome: Outcome, status: PublishStatus
 ) -> PublishResult:
     local, bundle = candidate.local, candidate.bundle
+    decision = outcome.decision  # of a racing publisher's version nobody knows the changes
+    is_next = decision.event is not None and decision.version == candidate.changed_from + 1
     return PublishResult(
         path=local.source,
         slug=local.slug,
@@ -97,7 +99,7 @@ def _full_result(
         size_bytes=candidate.size,
         files=bundle.files,
         omitted=local.omitted,
-        changes=candidate.changes,
+        changes=candidate.changes if is_next else (),
         updated=outcome.decision.updated,
         published_version=outcome.published_version,
         draft_version=outcome.draft_version,
@@ -115,15 +117,15 @@ def _warnings(item: Item, outcomes: Mapping[str, Outcome]) -> Iterator[Finding]:
 def _unkept(
     batch: Batch, outcomes: Mapping[str, Outcome], options: PublishOptions
 ) -> Iterator[Finding]:
-    """Say which wishes come to nothing where the bytes are there already.
+    """Say which wishes come to nothing where the one skill's bytes are there already.
 
     Of many skills most are unchanged at every push, and that is no news.
     """
     decisions = [outcome.decision for outcome in outcomes.values()]
-    if not decisions or any(decision.event is not None for decision in decisions):
+    if not (batch.is_single and decisions) or decisions[0].event is not None:
         return
     if options.message is not None:
         yield Finding("message-not-kept", "Nothing is published, so the message is lost.")
-    if options.draft and batch.is_single and not decisions[0].warnings:
+    if options.draft and not decisions[0].warnings:
         what = f"Version {decisions[0].version} holds these bytes; no draft is made."
         yield Finding("no-draft", what)

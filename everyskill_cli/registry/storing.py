@@ -18,10 +18,11 @@ LOOK_UP_SECONDS: Final = 0.2  # how long Ctrl-C may go unnoticed while the store
 
 def store_all(
     store: Store, candidates: Iterable[Candidate], jobs: int, go_on: Callable[[], bool]
-) -> Iterator[tuple[Candidate, EveryskillError | None]]:
+) -> Iterator[tuple[Candidate, EveryskillError | None] | None]:
     """Put the bundles of candidates, and yield each when it is there or could not be put.
 
-    Those that were not begun when ``go_on`` became false are not yielded.
+    Those that were not begun when ``go_on`` became false are not yielded. While the store is
+    silent, None comes now and then, so that the caller can look after other things.
 
     Args:
         store: claimed by its registry already.
@@ -38,9 +39,7 @@ def store_all(
         while crew.flying or (waiting and go_on()):
             while waiting and crew.has_room(waiting[0]):
                 crew.take(waiting.popleft())
-            done = crew.next_done()
-            if done is not None:
-                yield done
+            yield crew.next_done()
     finally:
         crew.close()
 
@@ -98,5 +97,5 @@ def _put(store: Store, candidate: Candidate) -> EveryskillError | None:
         store.put(candidate.key, candidate.data(), candidate.bundle.content_type)
     except EveryskillError as error:
         return error
-    candidate.drop()
+    candidate.drop_data()
     return None

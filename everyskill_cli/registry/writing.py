@@ -19,6 +19,7 @@ from everyskill_cli.registry.decision import Decision, decide
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
 
+AUTHORS_NAMED: Final = 5
 STALE_MARK: Final = timedelta(minutes=10)  # after this a mark's collector is taken for dead
 
 
@@ -65,14 +66,20 @@ class _Row:
         return Outcome(self.decision, made, standing.published_version, standing.draft_version)
 
 
-def write(registry: Registry, candidates: Sequence[Candidate]) -> dict[str, Outcome]:
+def write(
+    registry: Registry, candidates: Sequence[Candidate], *, is_last: bool = False
+) -> dict[str, Outcome]:
     """Write what is to be written of some skills, whose bytes are stored; give it by slug.
 
-    One skill alone is stored and written again where garbage collection came between.
+    Args:
+        registry: that they are added to.
+        candidates: their bytes are in its store.
+        is_last: nobody waits behind this one skill: where garbage collection came between, its
+            end is waited for, and the skill is stored and written again.
 
     Raises:
-        Conflict: another publisher came between, and a skill's latest version is not the expected
-            one; or garbage collection did, and one of many is to be written alone.
+        ObjectCondemned: garbage collection came between.
+        Conflict: another publisher did, and a skill's latest version is not the expected one.
         Unavailable: the database did not answer, and nothing new stands there.
     """
     mark: Condemned | None = None
@@ -82,7 +89,7 @@ def write(registry: Registry, candidates: Sequence[Candidate]) -> dict[str, Outc
             with registry.database.writing() as tx:
                 outcomes = _write(tx, registry, candidates, mark)
         except ObjectCondemned:
-            if len(candidates) > 1:
+            if not is_last:
                 raise
             (candidate,) = candidates
             mark = _outlast_collector(registry, candidate.key)
@@ -149,10 +156,10 @@ def _name_newcomers(tx: Transaction, born: Sequence[_Row], user_id: str) -> None
     known = [row for row in born if row.head is not None]
     if not known:
         return
-    own = versions.published_before(tx, [row.skill_id for row in known], user_id)
+    authors = versions.authors(tx, [row.skill_id for row in known])
     for row in known:
-        if row.skill_id not in own:
-            earlier = ", ".join(sorted(versions.authors(tx, row.skill_id)))
+        if user_id not in authors[row.skill_id]:
+            earlier = ", ".join(sorted(authors[row.skill_id].values())[:AUTHORS_NAMED])
             slug = row.candidate.slug
             note = Finding("new-author", f"Earlier versions of {slug} are by {earlier}.")
             row.decision = replace(row.decision, warnings=(note,))
@@ -194,7 +201,7 @@ def _changes(row: _Row) -> dict[str, object]:
     if "category" in decision.updated:
         values["category"] = candidate.options.category or None
     if decision.event in ("publish", "promote") and row.head is not None:
-        values["content"] = candidate.local.text  # a new skill was made with its own
+        values["content"] = candidate.text()  # a new skill was made with its own
     return values
 
 

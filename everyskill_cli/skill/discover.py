@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -50,44 +51,62 @@ def discover(paths: Iterable[Path], exclude: Iterable[str] = ()) -> Discovery:
     Raises:
         UsageError: a pattern cannot be read, or leaves nothing.
     """
-    walk = _Walk(_rules(exclude))
-    typed = list(paths)
-    for path in typed:
+    walk = _Walk(_Exclusion(exclude))
+    for path in paths:
         walk.start(path)
     if not walk.sources:
         raise UsageError("--exclude leaves nothing to do.", "Exclude less, or name other paths.")
     return Discovery(tuple(walk.sources.values()), walk.is_tree, tuple(walk.warnings))
 
 
-def _rules(patterns: Iterable[str]) -> IgnoreRules | None:
-    lines = [pattern for pattern in patterns if pattern]
+class _Exclusion:
+    """What ``--exclude`` passes by."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        lines = [pattern for pattern in patterns if pattern]
+        self._rules: IgnoreRules | None = None
+        if lines:
+            with _as_usage():
+                self._rules = IgnoreRules("\n".join(lines), "--exclude")
+
+    def names(self, typed: str, inside: str) -> bool:
+        """Tell whether a path is passed by: as it was typed, or from the folder that was typed."""
+        if self._rules is None:
+            return False
+        seen = (os.path.normpath(typed).lstrip("/"), inside)
+        with _as_usage():
+            return any(self._rules.names(path, folder=True) for path in seen if path.strip("."))
+
+
+@contextmanager
+def _as_usage() -> Iterator[None]:
     try:
-        return IgnoreRules("\n".join(lines)) if lines else None
+        yield
     except InvalidSkill as error:
-        what = error.message.removeprefix(IGNORE_FILE).strip()
-        raise UsageError(f"--exclude: {what}", error.hint) from error
+        raise UsageError(error.message, error.hint) from error
 
 
 @dataclass(slots=True)
 class _Walk:
-    exclude: IgnoreRules | None
+    exclude: _Exclusion
     sources: dict[str, Path] = field(default_factory=dict)  # by absolute path, each once
     warnings: list[Finding] = field(default_factory=list)
     is_tree: bool = False
-    _has_excluded: bool = False
+    _has_excluded: bool = False  # below the path that was typed last
 
     def start(self, path: Path) -> None:
         """Take one path that was typed."""
-        if self._is_excluded(as_text(path), ""):
+        if self.exclude.names(as_text(path), ""):
             return
         names = _names(path)
         if names is None or MAIN_FILE in names:
             self._take(path)
             return
-        before = len(self.sources)
-        for skill in self._below(path, names, "", ()):
+        self._has_excluded = False
+        skills = list(self._below(path, names, "", ()))
+        for skill in skills:
             self._take(skill)
-        if len(self.sources) > before:
+        if skills:
             self.is_tree = True
         elif not self._has_excluded:  # nothing there: reading it says what a skill would need
             self._take(path)
@@ -130,7 +149,9 @@ class _Walk:
         if entry.is_symlink():
             self._pass_by_link(place)
         elif entry.is_dir(follow_symlinks=False):
-            if not self._is_excluded(as_text(place), path):
+            if self.exclude.names(as_text(place), path):
+                self._has_excluded = True
+            else:
                 yield from self._enter(place, path + "/", ignored)
         elif entry.name.casefold() == MAIN_FILE.casefold():
             self._pass_by(place, "skill-md-case", f"{as_text(place)} is not named {MAIN_FILE}.")
@@ -138,8 +159,11 @@ class _Walk:
     def _enter(
         self, folder: Path, inside: str, ignored: tuple[tuple[str, IgnoreRules], ...]
     ) -> Iterator[Path]:
+        if os.path.lexists(os.path.join(folder, MAIN_FILE)):  # noqa: PTH118 - 2,000 of them
+            yield folder
+            return
         names = _names(folder)
-        if names is None or MAIN_FILE in names:  # what may not be listed says so when it is read
+        if names is None:  # reading it says why it may not be listed
             yield folder
         elif inside.count("/") > DEPTH_MAX:
             self._pass_by(
@@ -147,14 +171,6 @@ class _Walk:
             )
         else:
             yield from self._below(folder, names, inside, ignored)
-
-    def _is_excluded(self, typed: str, inside: str) -> bool:
-        if self.exclude is None:
-            return False
-        seen = filter(None, (os.path.normpath(typed).lstrip("/"), inside))
-        excluded = any(self.exclude.names(path, folder=True) for path in seen if path != ".")
-        self._has_excluded = self._has_excluded or excluded
-        return excluded
 
     @staticmethod
     def _is_ignored(path: str, ignored: tuple[tuple[str, IgnoreRules], ...]) -> bool:
@@ -182,6 +198,6 @@ def _names(folder: Path) -> dict[str, os.DirEntry[str]] | None:
 def _read_rules(folder: Path) -> IgnoreRules:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        return IgnoreRules.read(descriptor)
+        return IgnoreRules.read(descriptor, as_text(folder / IGNORE_FILE))
     finally:
         os.close(descriptor)

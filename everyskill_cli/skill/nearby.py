@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -23,17 +22,13 @@ def hint_without_skill_md(folder: str, names: list[str]) -> str:
         if name.casefold() == "skill.md":
             move = shlex.join(["mv", as_text(top / name), as_text(top / "SKILL.md")])
             return f"The name must be exactly SKILL.md: {move}"
-    below = islice(_folders_below(top), LOOKED_AT)
-    skills = list(islice((path for path in below if _has_skill_md(path)), 3))
-    if skills:
-        return "There are skills below it: " + "; ".join(_command(path) for path in skills)
     return "Write one (docs/bundles.md says how), or publish a single file by its name."
 
 
 def sibling_files(path: Path) -> Finding | None:
     """Warn that a SKILL.md is published alone though its folder holds more."""
     try:
-        names = _names(path.parent, folders=False)
+        names = _names(path.parent)
     except OSError:
         return None  # a folder that may be entered but not listed: nothing to warn about
     if set(names) <= {"SKILL.md"}:
@@ -46,32 +41,13 @@ def sibling_files(path: Path) -> Finding | None:
     )
 
 
-def _folders_below(top: Path) -> Iterator[Path]:
-    try:
-        for name in _names(top, folders=True):
-            yield top / name
-            if not _has_skill_md(top / name):
-                for inner in _names(top / name, folders=True):
-                    yield top / name / inner
-    except OSError:
-        return  # what may not be listed gives no hint
-
-
-def _has_skill_md(folder: Path) -> bool:
-    try:
-        return (folder / "SKILL.md").is_file()
-    except OSError:  # before Python 3.14, where the folder may not be entered
-        return False
-
-
-def _names(folder: Path, *, folders: bool) -> list[str]:
+def _names(folder: Path) -> list[str]:
     with os.scandir(folder) as listing:
-        return sorted(
+        return [
             entry.name
             for entry in islice(listing, LOOKED_AT)
             if not left_out_by_default(entry.name)
-            and not (folders and not entry.is_dir(follow_symlinks=False))
-        )
+        ]
 
 
 def _command(path: Path) -> str:

@@ -229,4 +229,7 @@ def _strict_refusal(warnings: tuple[Finding, ...]) -> InvalidSkill:
 
 def _title(folder: Path) -> str:
     """Give a folder's name as typed: of ``.`` the real one, of a link the link's."""
-    return as_text(Path(os.path.abspath(folder)).name)  # noqa: PTH100 - resolve follows links
+    name = folder.name
+    if name in ("", ".."):
+        name = Path(os.path.abspath(folder)).name  # noqa: PTH100 - resolve follows links
+    return as_text(name)

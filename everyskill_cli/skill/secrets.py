@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from everyskill_cli.errors import InvalidSkill
@@ -85,7 +86,7 @@ def check_secrets(files: Iterable[SkillFile], allowed: frozenset[str]) -> tuple[
 
 
 def _suspects(files: Iterable[SkillFile]) -> Iterator[_Suspect]:
-    quick = tuple(re.compile(pattern) for pattern in QUICK)
+    quick = _quick()
     for file in files:
         if _is_env(file.path):
             what = "settings that are often secret"
@@ -95,6 +96,11 @@ def _suspects(files: Iterable[SkillFile]) -> Iterator[_Suspect]:
             yield from _tokens(file)
         if not data.isascii():
             yield from _hidden(file)
+
+
+@cache
+def _quick() -> tuple[re.Pattern[bytes], ...]:
+    return tuple(re.compile(pattern) for pattern in QUICK)
 
 
 def _tokens(file: SkillFile) -> Iterator[_Suspect]:

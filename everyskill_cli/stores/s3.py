@@ -90,11 +90,22 @@ class S3Store(Store):
             self._connection = self._short_way = None
 
     def _put(self, key: str, data: bytes, content_type: str, *, overwrite: bool) -> None:
+        digest = hashlib.sha256(data).digest()
+        checksum = base64.b64encode(digest).decode()
+        headers = {"content-type": content_type, "x-amz-checksum-sha256": checksum}
+        headers |= {} if overwrite else {"if-none-match": "*"}
+        direct = self._direct()
+        if direct is not None:
+            status = direct.put(self._prefix + key, data, digest.hex(), headers)
+            if status == 200 or (status == 412 and not overwrite):  # 412 says: already there
+                return
+        self._put_by_client(key, data, content_type, checksum, overwrite=overwrite)
+
+    def _put_by_client(
+        self, key: str, data: bytes, content_type: str, checksum: str, *, overwrite: bool
+    ) -> None:
         from botocore.exceptions import ClientError
 
-        checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
-        if self._put_directly(key, data, content_type, checksum, overwrite=overwrite):
-            return
         request = self._request(key) | {"Body": data, "ContentType": content_type}
         request["ChecksumSHA256"] = checksum
         if not overwrite:
@@ -112,17 +123,6 @@ class S3Store(Store):
                     time.sleep(0.1 * 2**attempt)
                 else:
                     return
-
-    def _put_directly(
-        self, key: str, data: bytes, content_type: str, checksum: str, *, overwrite: bool
-    ) -> bool:
-        direct = self._direct()
-        if direct is None:
-            return False
-        headers = {"Content-Type": content_type, "x-amz-checksum-sha256": checksum}
-        headers |= {} if overwrite else {"If-None-Match": "*"}
-        status = direct.put(self._prefix + key, data, headers)
-        return status == 200 or (status == 412 and not overwrite)  # 412 is: already there
 
     def _get(self, key: str, limit: int) -> bytes | None:
         direct = self._direct()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from everyskill_cli.cli.render.blocks import Block, Column, Headline, Table
 from everyskill_cli.cli.render.words import (
     Words,
+    counted,
     named,
     only_piped,
     only_shown,
@@ -20,13 +21,23 @@ from everyskill_cli.cli.render.words import (
 if TYPE_CHECKING:
     from everyskill_cli.model import Finding, PublishAnswer, PublishResult
 
+WARNINGS_SHOWN: Final = 20
 SHOWN: Final = 30  # rows of what went well; a pipe gets all of them
 BAD: Final = ("failed", "refused")
 QUIET: Final = ("unchanged", "skipped", *BAD)
 
 PIPE_COLUMNS: Final = tuple(
     Column(name)
-    for name in ("status", "slug", "version", "content_hash", "path", "rule", "message")
+    for name in (
+        "status",
+        "slug",
+        "version",
+        "content_hash",
+        "path",
+        "rule",
+        "message",
+        "updated",
+    )
 )
 _CHANGED: Final = (
     Column("status"),
@@ -54,14 +65,20 @@ def published(value: PublishAnswer) -> list[Block]:
 def notes(value: PublishAnswer) -> list[tuple[str, str]]:
     """Give the warnings, each with where it was found.
 
-    Those about skills that stay as they are would come again with every push: they are counted.
+    Those about files of skills that stay as they are would come again with every push: they are
+    counted.
     """
-    quiet = {result.path for result in value.results if result.status in QUIET}
-    told = [finding for finding in value.warnings if finding.source not in quiet]
-    notes = [("warning", _located(finding)) for finding in told]
-    rest = len(value.warnings) - len(told)
-    if rest:
-        notes.append(("more", f"{rest:,} warnings about unchanged skills: everyskill check PATH"))
+    quiet = {result.path for result in value.results if result.status == "unchanged"}
+    told = [
+        finding for finding in value.warnings if finding.path is None or finding.source not in quiet
+    ]
+    notes = [("warning", _located(finding)) for finding in told[:WARNINGS_SHOWN]]
+    quiet_ones, rest = len(value.warnings) - len(told), len(told) - WARNINGS_SHOWN
+    if rest > 0:
+        notes.append(("more", f"{counted(rest, 'other warning').shown}, all in --json"))
+    if quiet_ones:
+        what = counted(quiet_ones, "warning").shown
+        notes.append(("more", f"{what} about unchanged skills, which everyskill check names"))
     return notes
 
 
@@ -75,8 +92,11 @@ def _counts(value: PublishAnswer, changed: int) -> Words:
     for name, count in counts.most_common():
         gap = ", " if words.shown else ""
         words += only_shown(gap) + only_shown(f"{count:,} {name}", role_of(name))
+    updated = sum(bool(result.updated) for result in value.results)
+    if updated:
+        words += only_shown(f"; {updated:,} with new tags or category")
     if changed > SHOWN:
-        words += only_shown(f" (the first {SHOWN} are shown)", "muted")
+        words += only_shown(f" (the list ends after {SHOWN} of {changed:,})", "muted")
     return words
 
 
@@ -115,5 +135,6 @@ def _piped(result: PublishResult) -> tuple[Words, ...]:
             result.path,
             None if error is None else error.rule or error.type,
             None if error is None else error.message,
+            ", ".join(result.updated),
         )
     )

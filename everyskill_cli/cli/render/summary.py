@@ -152,9 +152,13 @@ def _difference(result: PublishResult) -> str:
 
 
 def _warnings(answer: PublishAnswer | CheckAnswer) -> list[str]:
-    """Fold them away; those about skills that stay as they were are counted alone."""
+    """Fold them away; those about files of skills that stay as they were are counted alone."""
     quiet = {result.path for result in answer.results if result.status == "unchanged"}
-    told = [finding for finding in answer.warnings if finding.source not in quiet]
+    told = [
+        finding
+        for finding in answer.warnings
+        if finding.path is None or finding.source not in quiet
+    ]
     rest = len(answer.warnings) - len(told)
     if not answer.warnings:
         return []

@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -20,6 +20,7 @@ from everyskill_cli.registry.watch import Watch
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+STOPPING: Final = b"Stopping when what is under way is finished; Ctrl-C again ends at once.\n"
 PATIENCE: Final = 0.5  # seconds after which somebody wants to know how far it is
 
 
@@ -55,6 +56,9 @@ class Watcher(Watch):
         if self._total <= 1 or self.stopped:
             signal.default_int_handler(number, frame)
         self.stopped = True
+        if self._progress is None:  # else the bar says so
+            with suppress(OSError, ValueError):  # not by the stream: it may be amid a write itself
+                os.write(self._stderr.fileno(), STOPPING)
 
     def close(self) -> None:
         """Take the bar away: the answer says it all."""
@@ -67,7 +71,7 @@ class Watcher(Watch):
     def _show(self, stage: str, done: int, total: int, text: str) -> None:
         if self._progress is None:
             self._progress = _bar(self._stderr)
-            self._task = self._progress.add_task(stage, total=total)
+            self._task = self._progress.add_task(stage, total=total, amount=text)
             self._progress.start()
         assert self._task is not None  # noqa: S101 - it was added with the bar
         stopping = "Stopping" if self.stopped else stage

@@ -90,7 +90,7 @@ def only_shown(text: str, role: Role = "") -> Words:
 
 def only_piped(value: object) -> Words:
     """Say something that a terminal does not show; None says nothing."""
-    return say("", plain="" if value is None else str(value))
+    return Words((), "" if value is None else str(value))
 
 
 def command(line: str) -> Words:

@@ -167,30 +167,18 @@ def any_exist(connection: Connection) -> bool:
     return connection.scalar(select(skill_versions.c.id).limit(1)) is not None
 
 
-def authors(connection: Connection, skill_id: str, limit: int = 5) -> list[str]:
-    """Email addresses of those who published versions of a skill, in no order, a few."""
-    rows = connection.scalars(
-        select(users.c.email)
-        .join(skill_versions, skill_versions.c.created_by == users.c.id)
-        .where(skill_versions.c.skill_id == skill_id)
+def authors(connection: Connection, skill_ids: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Who published versions of some skills: by skill, email addresses by user id."""
+    rows = connection.execute(
+        select(skill_versions.c.skill_id, users.c.id, users.c.email)
+        .join(users, skill_versions.c.created_by == users.c.id)
+        .where(skill_versions.c.skill_id.in_(list(skill_ids)))
         .distinct()
-        .limit(limit)
     )
-    return list(rows)
-
-
-def published_before(connection: Connection, skill_ids: Iterable[str], user_id: str) -> set[str]:
-    """Find which of some skills a user has a version of."""
-    return set(
-        connection.scalars(
-            select(skill_versions.c.skill_id)
-            .where(
-                skill_versions.c.skill_id.in_(list(skill_ids)),
-                skill_versions.c.created_by == user_id,
-            )
-            .distinct()
-        )
-    )
+    found: dict[str, dict[str, str]] = {}
+    for skill_id, user_id, email in rows:
+        found.setdefault(skill_id, {})[user_id] = email
+    return found
 
 
 def summaries(
