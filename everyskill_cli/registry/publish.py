@@ -109,7 +109,9 @@ class _Run:
     def compare(self) -> None:
         """Find out what there is to do; the store is not asked."""
         read = [(item, item.candidate) for item in self.batch.items if item.candidate is not None]
-        if not read or self._has_failed_fast():
+        if any(item.error for item in self.batch.items):
+            self._note_failure(None)
+        if not read or self._is_over:
             return
         with self.registry.database.reading() as tx:
             heads = skills.heads(tx, [candidate.slug for _, candidate in read])
@@ -121,6 +123,7 @@ class _Run:
                 self._decide(item, candidate, heads.get(candidate.slug))
             except EveryskillError as error:
                 item.error = error
+                self._note_failure(error)
         self._describe(heads)
 
     def _decide(self, item: Item, candidate: Candidate, head: Head | None) -> None:
@@ -159,10 +162,15 @@ class _Run:
             self._claim()
         sent, size = 0, sum(candidate.size for candidate in stored)
         since = time.monotonic()
-        for done in store_all(self.registry.store, stored, self._jobs, self._may_go_on):
-            if done is not None and self._is_stored(*done):
+        stream = store_all(
+            self.registry.store, stored, self._jobs, self._may_go_on, self._hear_of_store
+        )
+        for done in stream:
+            if done is not None and done[1] is None:
                 ready.append(done[0])
                 sent += done[0].size
+            elif done is not None:
+                self._fail(*done)
             if len(ready) >= GROUP or time.monotonic() - since > GROUP_SECONDS:
                 self._write(ready)
                 ready, since = [], time.monotonic()
@@ -170,13 +178,13 @@ class _Run:
         self._write(ready)
         self._write_late()
 
-    def _is_stored(self, candidate: Candidate, error: EveryskillError | None) -> bool:
+    def _hear_of_store(self, error: EveryskillError | None) -> None:
+        """Note how one put ended; the threads that put call this, and ask then whether to go on."""
         if error is None:
             self._store_failures = 0
-            return True
+            return
         self._store_failures += isinstance(error, Unavailable | Forbidden)
-        self._fail(candidate, error)
-        return False
+        self._note_failure(error)
 
     @property
     def _jobs(self) -> int:
@@ -228,19 +236,18 @@ class _Run:
         self.outcomes |= outcomes
         self._database_failures = 0
 
-    def _fail(self, candidate: Candidate, error: EveryskillError) -> None:
-        """Note why one was not published, and whether all the others would fail as well."""
+    def _fail(self, candidate: Candidate, error: EveryskillError | None) -> None:
+        """Note why one was not published."""
         item = next(item for item, wanted, _ in self._wanted if wanted is candidate)
         item.error = error
-        self._is_over = self._is_over or isinstance(error, NotReady)
+        self._note_failure(error)
+
+    def _note_failure(self, error: EveryskillError | None) -> None:
+        """Note whether nothing else is to be begun: all the others would fail as well."""
+        self._is_over = self._is_over or self.options.fail_fast or isinstance(error, NotReady)
 
     def _may_go_on(self) -> bool:
         """Tell whether another skill may be begun."""
         if self.watch.stopped or self._is_over:
             return False
-        if self._store_failures >= PATIENCE or self._database_failures >= DATABASE_PATIENCE:
-            return False
-        return not self._has_failed_fast()
-
-    def _has_failed_fast(self) -> bool:
-        return self.options.fail_fast and any(item.error for item in self.batch.items)
+        return self._store_failures < PATIENCE and self._database_failures < DATABASE_PATIENCE

@@ -17,7 +17,11 @@ LOOK_UP_SECONDS: Final = 0.2  # how long Ctrl-C may go unnoticed while the store
 
 
 def store_all(
-    store: Store, candidates: Iterable[Candidate], jobs: int, go_on: Callable[[], bool]
+    store: Store,
+    candidates: Iterable[Candidate],
+    jobs: int,
+    go_on: Callable[[], bool],
+    hear: Callable[[EveryskillError | None], None],
 ) -> Iterator[tuple[Candidate, EveryskillError | None] | None]:
     """Put the bundles of candidates, and yield each when it is there or could not be put.
 
@@ -28,13 +32,17 @@ def store_all(
         store: claimed by its registry already.
         candidates: their bytes are let go one by one.
         jobs: connections at once.
-        go_on: asked before each is begun.
+        go_on: asked before each is begun, by the threads that put them.
+        hear: told how each ended before another is begun in its place, by the same threads.
     """
     waiting = deque(candidates)
     if len(waiting) <= 1:
-        yield from ((candidate, _put(store, candidate)) for candidate in waiting)
+        for candidate in waiting:
+            error = _put(store, candidate)
+            hear(error)
+            yield candidate, error
         return
-    crew = _Crew(store, min(jobs, len(waiting)), go_on)
+    crew = _Crew(store, min(jobs, len(waiting)), go_on, hear)
     try:
         while crew.flying or (waiting and go_on()):
             while waiting and crew.has_room(waiting[0]):
@@ -47,7 +55,13 @@ def store_all(
 class _Crew:
     """Threads that put bundles, and how much they have taken on."""
 
-    def __init__(self, store: Store, jobs: int, go_on: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        jobs: int,
+        go_on: Callable[[], bool],
+        hear: Callable[[EveryskillError | None], None],
+    ) -> None:
         from concurrent.futures import ThreadPoolExecutor  # 8 ms that one skill does not pay
         from queue import SimpleQueue
 
@@ -55,6 +69,7 @@ class _Crew:
         self._size = 0
         self._store = store
         self._go_on = go_on
+        self._hear = hear
         self._pool = ThreadPoolExecutor(jobs, "everyskill-store")
         self._done: SimpleQueue[tuple[Candidate, Exception | None, bool]] = SimpleQueue()
 
@@ -84,11 +99,15 @@ class _Crew:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, candidate: Candidate) -> None:
-        begun = self._go_on()
+        if not self._go_on():
+            self._done.put((candidate, None, False))
+            return
         try:
-            self._done.put((candidate, _put(self._store, candidate) if begun else None, begun))
+            error = _put(self._store, candidate)
+            self._hear(error)
+            self._done.put((candidate, error, True))
         except Exception as bug:  # noqa: BLE001 - raised again where somebody hears it
-            self._done.put((candidate, bug, begun))
+            self._done.put((candidate, bug, True))
 
 
 def _put(store: Store, candidate: Candidate) -> EveryskillError | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
 
 AUTHORS_NAMED: Final = 5
+LOOK_AGAIN_SECONDS: Final = 0.5
 STALE_MARK: Final = timedelta(minutes=10)  # after this a mark's collector is taken for dead
 
 
@@ -231,21 +232,29 @@ def _require_committed(
     outcomes: Mapping[str, Outcome],
     error: CommitUnknown,
 ) -> None:
-    """Find out on a new connection whether the transaction was committed; else Unavailable.
-
-    One of its changes tells for all of them.
-    """
-    changed = [c for c in candidates if outcomes[c.slug].decision.event is not None]
-    with registry.database.reading() as tx:
-        if changed:
-            stands = versions.event(tx, changed[0].event_id) is not None
-        else:  # only the skills' own fields were changed
-            stands = not any(_is_still_to_change(tx, candidate) for candidate in candidates)
+    """Find out on a new connection whether the transaction was committed; else Unavailable."""
+    try:
+        stands = _stands(registry, candidates, outcomes)
+    except Unavailable:
+        time.sleep(LOOK_AGAIN_SECONDS)
+        stands = _stands(registry, candidates, outcomes)
     if not stands:
         raise Unavailable(
             f"{error.message.rstrip('.')}, and nothing new stands there yet.",
             "Run the same command again: it has one effect, however often it is run.",
         ) from error
+
+
+def _stands(
+    registry: Registry, candidates: Sequence[Candidate], outcomes: Mapping[str, Outcome]
+) -> bool:
+    """Look whether a transaction was committed; one of its changes tells for all of them."""
+    changed = [c for c in candidates if outcomes[c.slug].decision.event is not None]
+    with registry.database.reading() as tx:
+        if changed:
+            return versions.event(tx, changed[0].event_id) is not None
+        # Only the skills' own fields were changed.
+        return not any(_is_still_to_change(tx, candidate) for candidate in candidates)
 
 
 def _is_still_to_change(tx: Transaction, candidate: Candidate) -> bool:
