@@ -22,7 +22,7 @@ from zlib import crc32
 
 from everyskill_cli.errors import IntegrityFailure, InvalidSkill
 from everyskill_cli.model import FileEntry
-from everyskill_cli.skill import LocalSkill, SkillFile
+from everyskill_cli.skill import FoundSkill, LocalSkill, SkillFile
 from everyskill_cli.skill.content import ARCHIVE, MARKDOWN, SUFFIXES, read_content
 from everyskill_cli.skill.files import BUNDLE_MAX, FILE_MAX, FILES_MAX
 from everyskill_cli.skill.paths import PathSet, check_name, check_path
@@ -57,7 +57,7 @@ class Bundle:
     files: tuple[FileEntry, ...]
 
 
-def pack(skill: LocalSkill) -> Bundle:
+def pack(skill: FoundSkill | LocalSkill) -> Bundle:
     """Make the one run of bytes that stands for these files, whoever packs them."""
     files = skill.files
     if skill.content_type == ARCHIVE:

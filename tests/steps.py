@@ -16,7 +16,8 @@ from typing import Any
 
 START = "start"
 CALLS = (
-    "everyskill_cli.registry.candidate:read_skill",
+    "everyskill_cli.registry.candidate:find_skill",
+    "everyskill_cli.registry.candidate:look_into",
     "everyskill_cli.registry.candidate:pack",
     "everyskill_cli.registry.publish:publish",
     "everyskill_cli.stores.base:Store.claim",

@@ -25,7 +25,7 @@ LANES = 2  # kills at a time
 QUIET = {"SELECT", "END", "PRAGMA", "CREATE", "--", "_wal", "BEGIN"}
 LOUD = {"BEGIN IMMEDIATE", "SELECT skills FOR UPDATE"}
 # Steps after which a publish must have been killed, or this module watches nothing.
-ALWAYS = {"start", "read_skill", "pack", "INSERT INTO version_events", "COMMIT", "publish"}
+ALWAYS = {"start", "find_skill", "pack", "INSERT INTO version_events", "COMMIT", "publish"}
 BYTES = {"claim", "put", "UPDATE skills", "INSERT INTO skill_versions"}
 WITHIN = {
     "folder": {"os.mkdir", "os.open of a new file", "os.write", "os.fsync", "os.link", "os.unlink"},

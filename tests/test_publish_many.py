@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ from sqlalchemy import insert, update
 
 from everyskill_cli.bundle import pack
 from everyskill_cli.cli.render.watcher import STOPPING
+from everyskill_cli.database.engine import Database
 from everyskill_cli.database.queries import records, skills, versions
 from everyskill_cli.database.tables import condemned
 from everyskill_cli.model import PublishResult
@@ -42,6 +44,7 @@ from tests.commands import PROGRAM, Commands, assert_failed, rows, tree
 from tests.conftest import Everyskill, Finished
 from tests.forks import Ended, Forks
 from tests.registries import make_registry, write_skill
+from tests.rows import add_version
 from tests.servers.cut import Cut, CutProxy
 from tests.servers.faults import Fault, FaultProxy
 from tests.servers.relay import Answer, Exchange, Relay
@@ -791,6 +794,45 @@ def test_four_jobs_publish_other_bytes_of_the_same_skills_in_other_orders(
         for result in done.json["results"]:
             assert stands[result["slug"]][result["version"] - 1] == result["content_hash"]
     assert sum(map(len, stands.values())) == 4 + 12 + 13 + 14 + 15
+    if site.url.startswith("postgresql"):
+        assert deadlocks(site) == 0
+
+
+def deadlocks(site: Site) -> int:
+    """How often PostgreSQL had to end one of some transactions that waited for each other."""
+    wait_for_the_server(site)
+    [number] = site.query(
+        "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    )
+    return int(number)
+
+
+def test_new_skills_are_made_in_one_order_whatever_was_typed(
+    postgres_url: str, stores: FolderStores, everyskill: Everyskill, tmp_path: Path
+) -> None:
+    """Or two who make the same ones would wait for each other."""
+    make_registry(postgres_url, tmp_path).close()
+    site = site_of(postgres_url, stores.new(), stores.get)
+    folders = grow(2)
+    words = ("publish", folders[1], folders[0], "--json", "--jobs", "1")
+    waits = (
+        "SELECT 1 FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+
+    class Enough(Exception):
+        """The rival gives up."""
+
+    with Database(postgres_url) as rival, suppress(Enough), rival.writing() as tx:
+        add_version(tx, "s-00", email="bob@example.org")
+        process = everyskill.start(*words, env=site.env)
+        while not site.query(waits):
+            assert process.poll() is None
+        add_version(tx, "s-01", email="bob@example.org")
+        raise Enough
+    _, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stderr, deadlocks(site)) == (0, "", 0)
+    assert standing(site) == digests(folders)
 
 
 def test_writers_that_wait_for_each_other_in_a_ring_come_to_an_end(
@@ -810,6 +852,7 @@ def test_writers_that_wait_for_each_other_in_a_ring_come_to_an_end(
     two.resume().wait_until_taken("INSERT INTO skills")
     ended = [three.resume().wait(), two.wait()]
     assert [(done.code, counts(done)) for done in ended] == [(0, {"published": 2})] * 2
+    assert deadlocks(site) == 1
     assert {slug: len(hashes) for slug, hashes in standing(site).items()} == {
         "s-00": 2,
         "s-01": 3,
@@ -1073,8 +1116,9 @@ def test_so_many_connections_as_were_asked_for(
 # Memory.
 
 
-@pytest.mark.parametrize("held", [0, 300, 10**9])
-@pytest.mark.parametrize("flying", [1, 300, 10**9])
+@pytest.mark.parametrize(
+    ("held", "flying"), [(0, 1), (0, 10**9), (300, 300), (10**9, 1), (10**9, 10**9)]
+)
 def test_budgets_change_nothing_but_what_is_in_memory(
     held: int,
     flying: int,
@@ -1097,6 +1141,27 @@ def test_budgets_change_nothing_but_what_is_in_memory(
     biggest = max(result["size_bytes"] for result in done.json["results"])
     assert bucket.most_bytes <= max(flying, biggest)
     assert (bucket.most == 1) == (flying < biggest)
+
+
+def test_memory_does_not_grow_with_the_tree(
+    local: Site, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither with its bytes nor with the texts that search keeps."""
+    monkeypatch.setattr(reading, "HELD_MAX", 2_000_000)
+    monkeypatch.setattr(storing, "IN_FLIGHT_MAX", 2_000_000)
+    monkeypatch.setattr(publish_module, "GROUP", 5)
+    assert publish(local, write_skill(Path("x"), "x")).code == 0  # everything is imported
+    for number in range(80):
+        write_skill(Path("skills"), f"s-{number}", f"{number} words\n" * 20_000)
+    tracemalloc.start()
+    try:
+        done = publish(local, "skills")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert counts(done) == {"published": 80}
+    assert sum(result["size_bytes"] for result in done.json["results"]) > 14_000_000
+    assert peak < 9_000_000
 
 
 class Meddler(Watch):
@@ -1248,12 +1313,12 @@ def test_ctrl_c_while_skills_are_read_has_done_nothing(
     slow.write_text(
         "import sys, time\n"
         "from everyskill_cli.registry import candidate\n"
-        "read = candidate.read_skill\n"
-        "def slowly(path, **more):\n"
+        "read = candidate.find_skill\n"
+        "def slowly(path):\n"
         "    print('reading', file=sys.stderr, flush=True)\n"
         "    time.sleep(0.3)\n"
-        "    return read(path, **more)\n"
-        "candidate.read_skill = slowly\n"
+        "    return read(path)\n"
+        "candidate.find_skill = slowly\n"
         "from everyskill_cli.__main__ import run\n"
         "run()\n"
     )
@@ -1284,27 +1349,40 @@ def wait_for_the_server(site: Site) -> None:
         time.sleep(0.01)
 
 
+WATCHED = {
+    "start",
+    "pack",
+    "put",
+    "INSERT INTO skills",
+    "INSERT INTO skill_versions",
+    "INSERT INTO version_events",
+    "COMMIT",
+    "answer",
+}
+
+
 def kill_points(steps: list[str]) -> list[str | int]:
     """The first of every kind of step, and some others at random."""
     kinds = sorted(set(steps) - {"os.mkdir"}, key=steps.index)
-    return [*kinds, *random.Random(5).sample(range(len(steps) // 2), 5)]
+    return [*kinds, *random.Random(5).sample(range(len(steps) // 2), 3)]
 
 
 def test_a_batch_that_is_killed_at_any_step_can_be_run_again(
     site: Site, forks: Forks, publish: Publish, stores: FolderStores
 ) -> None:
     """All rows of a group stand, or none."""
-    forks.run("publish", *grow(8), env=site.env)
+    assert forks.run("publish", *grow(5), env=site.env).code == 0
 
     def change(number: int) -> list[Path]:
         shutil.rmtree("skills/new", ignore_errors=True)
         new = write_skill(Path("skills/new"), f"new-{number}")
-        return [*grow(8, f"Text {number}."), new]
+        return [*grow(5, f"Text {number}."), new]
 
     change(0)
     points = kill_points(forks.run("publish", "skills", env=site.env).steps)
-    rows_ = {"INSERT INTO skills", "INSERT INTO skill_versions", "INSERT INTO version_events"}
-    assert {"start", "pack", "put", "COMMIT", "answer", *rows_} <= set(points)
+    if site.url.startswith("postgresql"):  # the store is the same as with SQLite
+        points = [point for point in points if not str(point).startswith("os.")]
+    assert set(points) >= WATCHED
     outcomes = set()
     for number, point in enumerate(points, 1):
         folders = change(number)
@@ -1312,14 +1390,14 @@ def test_a_batch_that_is_killed_at_any_step_can_be_run_again(
         assert forks.run("publish", "skills", env=site.env, kill_after=point).code == -9
         wait_for_the_server(site)
         written = number_of_events(site) - before
-        assert written in (0, 9)
+        assert written in (0, 6)
         outcomes.add(written)
-        standing(site)
+        site.audit()
         again = publish(site, "skills")
-        assert (again.code, counts(again)) == (0, {"unchanged" if written else "published": 9})
+        assert (again.code, counts(again)) == (0, {"unchanged" if written else "published": 6})
         assert_newest(site, folders)
-        assert number_of_events(site) == before + 9
-    assert outcomes == {0, 9}
+        assert number_of_events(site) == before + 6
+    assert outcomes == {0, 6}
     stores.assert_whole(site.env)
 
 
@@ -1421,7 +1499,7 @@ def test_a_terminal_sees_how_far_it_is_and_a_pipe_sees_nothing(
     remote: Site, bucket: Bucket, everyskill: Everyskill
 ) -> None:
     grow(12)
-    slowly(bucket, 0.06)
+    slowly(bucket, 0.035)
     done, seen = watched(remote)
     assert (done.code, counts(done)) == (0, {"published": 12})
     assert "Publishing" in seen
@@ -1442,6 +1520,6 @@ def test_a_terminal_that_cannot_or_need_not_show_it_sees_nothing(
     env: dict[str, str], remote: Site, bucket: Bucket
 ) -> None:
     grow(12 if env else 2)
-    slowly(bucket, 0.06 if env else 0)
+    slowly(bucket, 0.035 if env else 0)
     done, seen = watched(remote, **env)
     assert (done.code, seen) == (0, "")

@@ -154,14 +154,18 @@ def test_a_plain_bucket_is_asked_by_the_short_way_alone(serve: Any) -> None:
     assert server.ways() == [("PUT", True), ("GET", True), ("GET", True)]
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_a_redirect_is_not_followed_with_our_signature(serve: Any, status: int) -> None:
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("other_host", [True, False])
+def test_a_redirect_is_not_followed_with_our_signature(
+    serve: Any, status: int, other_host: bool
+) -> None:
     elsewhere = serve(keeping())
-    location = [("Location", elsewhere.endpoint + "/bucket/x")]
+    location = [("Location", (elsewhere.endpoint if other_host else "") + "/bucket/x")]
     server = serve(lambda exchange: exchange.send(Answer(status, location)))
     with opened(server.endpoint) as store, pytest.raises((NotReady, Unavailable)):
         store.put(KEY, DATA, "text/plain")
     assert server.ways()[:2] == [("PUT", True), ("PUT", False)]
+    assert {path for _, path, _ in server.asked} == {f"/bucket/prefix/{KEY}"}
     assert elsewhere.asked == []
 
 

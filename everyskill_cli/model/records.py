@@ -146,7 +146,7 @@ class Head:
 
     Attributes:
         latest_version: 1 or more; a skill without a version has no head.
-        version_id, content_hash: of the latest version.
+        version_id, name, description, content_hash: of the latest version.
         yank_reason, yanked_at, purged_at: of the latest version.
 
     """
@@ -159,6 +159,8 @@ class Head:
     published_version: int | None
     draft_version: int | None
     version_id: str
+    name: str
+    description: str
     content_hash: str
     created_at: datetime
     yanked_at: datetime | None

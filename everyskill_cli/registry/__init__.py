@@ -35,6 +35,13 @@ class Registry:
 
         return open_database(self.settings.database_url, self.access)
 
+    @property
+    def exists(self) -> bool:
+        """Whether there are records; a SQLite file that is not there is not made for the answer."""
+        from everyskill_cli.database.engine import Database
+
+        return "database" in self.__dict__ or Database(self.settings.database_url).exists
+
     @cached_property
     def store(self) -> Store:
         """Where the bytes are."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -20,12 +20,14 @@ from everyskill_cli.model import (
     EventKind,
     FileChange,
     FileEntry,
+    Head,
     JsonObject,
     NewSkill,
     SkillVersion,
 )
 from everyskill_cli.registry.decision import PublishOptions
-from everyskill_cli.skill import LocalSkill, read_skill
+from everyskill_cli.skill import FoundSkill, LocalSkill, find_skill, look_into
+from everyskill_cli.skill.card import slugify
 from everyskill_cli.stores.base import content_key
 
 
@@ -39,6 +41,7 @@ class Candidate:
         size: of the bundle's data, in bytes.
         origin: the repository, commit and path that it comes from, where somebody knows them.
         changes: how its files differ from those of version ``changed_from``.
+        is_settled: its bytes are the latest version's, and nobody has looked into them.
     """
 
     source: Path
@@ -49,22 +52,57 @@ class Candidate:
     origin: JsonObject | None = None
     changes: tuple[FileChange, ...] = ()
     changed_from: int = 0
+    is_settled: bool = False
     _is_dropped: bool = False
 
     @classmethod
-    def read(cls, path: Path, options: PublishOptions) -> Self:
-        """Read and pack what lies at a path, or InvalidSkill."""
-        local = read_skill(
-            path,
+    def read(
+        cls, path: Path, options: PublishOptions, known: Mapping[str, Head] | None = None
+    ) -> Self:
+        """Read and pack what lies at a path, or InvalidSkill.
+
+        Args:
+            path: of the skill.
+            options: what the caller asked for.
+            known: what the registry has under slugs that may be the skill's. A skill whose bytes
+                are its latest version's was looked into when that was published, and is not
+                taken apart again.
+        """
+        found = find_skill(path)
+        bundle = pack(found)
+        head = (known or {}).get(slugify(found.title))
+        if head is not None and _is_settled(bundle, head):
+            return cls._settled(path, found, bundle, head, options)
+        local = look_into(
+            found,
             slug=options.slug,
             strict=options.strict,
             allowed_secrets=options.allowed_secrets,
         )
-        bundle = pack(local)
         local = replace(
             local, files=(), text=_beginning(local.text)
         )  # their bytes are in the bundle
         return cls(path, local, bundle, len(bundle.data), options)
+
+    @classmethod
+    def _settled(
+        cls, path: Path, found: FoundSkill, bundle: Bundle, head: Head, options: PublishOptions
+    ) -> Self:
+        local = LocalSkill(
+            source=found.source,
+            slug=head.slug,
+            name=head.name,
+            description=head.description,
+            content_type=found.content_type,
+            files=(),
+            metadata={},
+            omitted=found.omitted,
+            warnings=found.warnings,
+            allowed_secrets=(),
+            text=None,
+        )
+        small = replace(bundle, data=b"")
+        return cls(path, local, small, len(bundle.data), options, is_settled=True, _is_dropped=True)
 
     @property
     def held(self) -> int:
@@ -104,9 +142,10 @@ class Candidate:
 
     def drop(self) -> None:
         """Let the bytes and the text go: too many wait in memory, or they are not needed."""
-        self.drop_data()
-        self.local = replace(self.local, text=None)
-        self._is_dropped = True
+        if not self._is_dropped:
+            self.drop_data()
+            self.local = replace(self.local, text=None)
+            self._is_dropped = True
 
     @cached_property
     def event_id(self) -> str:
@@ -187,6 +226,15 @@ class Candidate:
             created_by=user_id,
             created_at=created_at,
         )
+
+
+def _is_settled(bundle: Bundle, head: Head) -> bool:
+    """Tell whether a skill's bytes are the latest version of the slug that its title makes.
+
+    Its slug is then that one: the same bytes have the same name, which makes this slug, or none.
+    """
+    same = head.content_hash == bundle.content_hash and head.purged_at is None
+    return same and (head.name == head.slug or slugify(head.name) == head.slug)
 
 
 def _only_in(path: str, new: Container[str]) -> Literal["added", "removed"]:

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -57,7 +58,8 @@ def publish(
         UsageError: the options do not fit what the paths hold.
     """
     watch = watch or Watch()
-    batch = read_batch(paths, options, watch)
+    ask = None if options.strict or options.slug else partial(_heads, registry)
+    batch = read_batch(paths, options, watch, ask)
     if found := duplicates(batch.items):
         raise duplicated(found)
     run = _Run(registry, batch, options, watch)
@@ -67,6 +69,13 @@ def publish(
     if batch.is_single and (error := batch.items[0].error):
         raise error
     return answer_of(registry, batch, run.outcomes, options, run.warnings)
+
+
+def _heads(registry: Registry, slugs: list[str]) -> dict[str, Head]:
+    if not registry.exists:  # what is refused leaves nothing behind, not even an empty registry
+        return {}
+    with registry.database.reading() as tx:
+        return skills.heads(tx, slugs)
 
 
 def incomplete(answer: PublishAnswer) -> PartialFailure | None:
@@ -113,12 +122,13 @@ class _Run:
             self._note_failure(None)
         if not read or self._is_over:
             return
+        unasked = [c.slug for _, c in read if c.slug not in self.batch.asked]
         with self.registry.database.reading() as tx:
-            heads = skills.heads(tx, [candidate.slug for _, candidate in read])
-            gone = versions.purged(tx, [candidate.key for _, candidate in read])
+            heads = {**self.batch.heads, **skills.heads(tx, unasked)}
+            gone = versions.purged(tx, [c.key for _, c in read if not c.is_settled])
         for item, candidate in read:
             try:
-                if candidate.key in gone:
+                if candidate.key in gone and not candidate.is_settled:
                     raise purged(candidate.slug)
                 self._decide(item, candidate, heads.get(candidate.slug))
             except EveryskillError as error:
@@ -133,8 +143,10 @@ class _Run:
             self.outcomes[candidate.slug] = foresee(head, decision)
         if idle:
             candidate.drop()
-        else:
-            self._wanted.append((item, candidate, decision))
+            return
+        if candidate.is_settled:  # a draft to promote, or a tag: now it is looked into
+            candidate = item.candidate = Candidate.read(candidate.source, self.options)
+        self._wanted.append((item, candidate, decision))
 
     def _describe(self, heads: dict[str, Head]) -> None:
         """Note what new versions change, and where they come from."""
@@ -207,7 +219,7 @@ class _Run:
     def _write_group(self, group: Sequence[Candidate]) -> None:
         """Write rows together, or one by one where something is wrong with one of them."""
         try:
-            self._note(write(self.registry, group, is_last=self.batch.is_single))
+            self._note(group, write(self.registry, group, is_last=self.batch.is_single))
         except ObjectCondemned:
             if len(group) == 1:
                 self._late.append(group[0])
@@ -228,13 +240,15 @@ class _Run:
         for candidate in self._late:
             if self._may_go_on():
                 try:
-                    self._note(write(self.registry, [candidate], is_last=True))
+                    self._note([candidate], write(self.registry, [candidate], is_last=True))
                 except EveryskillError as error:
                     self._fail(candidate, error)
 
-    def _note(self, outcomes: dict[str, Outcome]) -> None:
+    def _note(self, group: Sequence[Candidate], outcomes: dict[str, Outcome]) -> None:
         self.outcomes |= outcomes
         self._database_failures = 0
+        for candidate in group:
+            candidate.drop()
 
     def _fail(self, candidate: Candidate, error: EveryskillError | None) -> None:
         """Note why one was not published."""

@@ -6,18 +6,19 @@ command. Their bytes stay in memory up to a budget; those of the rest are read a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from everyskill_cli.errors import EveryskillError, InvalidSkill, UsageError
-from everyskill_cli.model import Finding, Problem
+from everyskill_cli.model import Finding, Head, Problem
 from everyskill_cli.registry.candidate import Candidate
 from everyskill_cli.registry.decision import PublishOptions
 from everyskill_cli.registry.watch import Watch
 from everyskill_cli.skill import discover
+from everyskill_cli.skill.card import slugify
 from everyskill_cli.skill.paths import as_text
 
 NAMED_MAX: Final = 5  # slugs and sources that one error names
@@ -48,15 +49,31 @@ class Batch:
     Attributes:
         is_single: one skill was named by its own path, and its error is the command's.
         warnings: what was passed by on the way to the skills.
+        heads: of slugs that were asked for; one without a head is not there.
+        asked: those slugs.
     """
 
     items: tuple[Item, ...]
     is_single: bool
     warnings: tuple[Finding, ...]
+    heads: Mapping[str, Head]
+    asked: frozenset[str]
 
 
-def read_batch(paths: Iterable[Path], options: PublishOptions, watch: Watch) -> Batch:
+def read_batch(
+    paths: Iterable[Path],
+    options: PublishOptions,
+    watch: Watch,
+    ask: Callable[[list[str]], Mapping[str, Head]] | None = None,
+) -> Batch:
     """Find and read skills.
+
+    Args:
+        paths: as they were typed.
+        options: what the caller asked for.
+        watch: hears how far it is.
+        ask: gives the heads of slugs. Of many skills most are in the registry as they are, and
+            their folders' names tell under which slug: those are not taken apart again.
 
     Raises:
         UsageError: an option that names one skill's slug or version, and many skills.
@@ -68,16 +85,18 @@ def read_batch(paths: Iterable[Path], options: PublishOptions, watch: Watch) -> 
     if len(found.sources) > 1:
         _check_single_options(options)
     items = tuple(Item(source) for source in found.sources)
+    likely = [] if ask is None or len(items) == 1 else [slugify(i.source.name) for i in items]
+    heads = ask(likely) if ask is not None and likely else {}
     held = 0
     for done, item in enumerate(items):
         watch.read(done, len(items))
         if watch.stopped:
             raise KeyboardInterrupt
-        held += _read(item, options, HELD_MAX - held)
+        held += _read(item, options, heads, HELD_MAX - held)
         if item.error is not None and options.fail_fast:
             break
     watch.read(len(items), len(items))
-    return Batch(items, is_single, found.warnings)
+    return Batch(items, is_single, found.warnings, heads, frozenset(likely))
 
 
 def _check_single_options(options: PublishOptions) -> None:
@@ -86,10 +105,10 @@ def _check_single_options(options: PublishOptions) -> None:
             raise UsageError(f"{name} is about one skill, and there are many.", "Publish it alone.")
 
 
-def _read(item: Item, options: PublishOptions, room: int) -> int:
+def _read(item: Item, options: PublishOptions, heads: Mapping[str, Head], room: int) -> int:
     """Read one skill, and give how many bytes of it stay in memory."""
     try:
-        item.candidate = Candidate.read(item.source, options)
+        item.candidate = Candidate.read(item.source, options, heads)
     except EveryskillError as error:
         item.error = error
         return 0

@@ -5,6 +5,21 @@ The rules are in docs/bundles.md. Whoever has a ``LocalSkill`` needs no check of
 
 from everyskill_cli.skill.discover import Discovery, discover
 from everyskill_cli.skill.files import SkillFile
-from everyskill_cli.skill.reader import LocalSkill, read_skill
+from everyskill_cli.skill.reader import (
+    FoundSkill,
+    LocalSkill,
+    find_skill,
+    look_into,
+    read_skill,
+)
 
-__all__ = ["Discovery", "LocalSkill", "SkillFile", "discover", "read_skill"]
+__all__ = [
+    "Discovery",
+    "FoundSkill",
+    "LocalSkill",
+    "SkillFile",
+    "discover",
+    "find_skill",
+    "look_into",
+    "read_skill",
+]

@@ -49,21 +49,28 @@ class LocalSkill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    """What lies at a path: the files, which of them speaks for all, and what it is called.
+class FoundSkill:
+    """What lies at a path: files that break no rule about files; nobody has looked into them yet.
 
     Attributes:
+        source: the path as it was given.
+        content_type: of the bytes that will be stored: a bundle's or the one file's.
+        files: as the manifest will name them.
+        main: the file that speaks for all, as it is called on the disk.
         title: the name where the main file gives none.
         folder: the name that the specification compares with; None where it does not.
+        warnings: about what lies around it.
     """
 
+    source: str
+    content_type: str
     files: tuple[SkillFile, ...]
     main: SkillFile
     main_type: str
     title: str
     folder: str | None
-    omitted: tuple[str, ...] = ()
-    warnings: tuple[Finding, ...] = ()
+    omitted: tuple[str, ...]
+    warnings: tuple[Finding, ...]
 
 
 def read_skill(
@@ -86,27 +93,49 @@ def read_skill(
         Unavailable: the disk failed.
         ValueError: ``slug`` is none; callers check it first.
     """
+    found = find_skill(path)
+    return look_into(found, slug=slug, strict=strict, allowed_secrets=allowed_secrets)
+
+
+def find_skill(path: Path) -> FoundSkill:
+    """Read the files of a skill, and hold them to the rules about files; half of ``read_skill``."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        raise _not_there(error, path) from error
+    if stat.S_ISDIR(mode):
+        return _find_folder(path)
+    return _find_file(path, mode)
+
+
+def look_into(
+    found: FoundSkill,
+    *,
+    slug: str | None = None,
+    strict: bool = False,
+    allowed_secrets: frozenset[str] = frozenset(),
+) -> LocalSkill:
+    """Read what the files of a skill say, and hold that to the rules; half of ``read_skill``."""
     if slug is not None and not is_slug(slug):
         raise ValueError(f"{slug!r} is not a slug")
-    found = _find(path)
     content = read_content(found.main, found.main_type)
     card = make_card(content, path=found.main.path, title=found.title, slug=slug)
     warnings = _warnings(found, content)
     refused = _strict_refusal(warnings) if strict and warnings else None
     try:
-        allowed = check_secrets(found.files, allowed_secrets)
+        allowed = check_secrets(_by_own_names(found), allowed_secrets)
     except InvalidSkill as error:
         error.parts += refused.parts if refused else ()
         raise
     if refused:
         raise refused
     return LocalSkill(
-        source=as_text(path),
+        source=found.source,
         slug=card.slug,
         name=card.name,
         description=card.description,
-        content_type=found.main_type if len(found.files) == 1 else ARCHIVE,
-        files=_as_stored(found),
+        content_type=found.content_type,
+        files=found.files,
         metadata=_metadata(content, card),
         omitted=found.omitted,
         warnings=warnings,
@@ -115,14 +144,9 @@ def read_skill(
     )
 
 
-def _find(path: Path) -> _Found:
-    try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError) as error:
-        raise _not_there(error, path) from error
-    if stat.S_ISDIR(mode):
-        return _find_folder(path)
-    return _find_file(path, mode)
+def _by_own_names(found: FoundSkill) -> tuple[SkillFile, ...]:
+    """Give the files as they are called on the disk, for messages."""
+    return found.files if len(found.files) > 1 else (found.main,)
 
 
 def _not_there(error: OSError | ValueError, path: Path) -> EveryskillError:
@@ -141,21 +165,24 @@ def _is_link(path: Path) -> bool:
         return False
 
 
-def _find_folder(path: Path) -> _Found:
+def _find_folder(path: Path) -> FoundSkill:
     tree = read_tree(str(path))
     title = _title(path)
     main = next(file for file in tree.files if file.path == MAIN_FILE)
-    return _Found(
-        files=tree.files,
+    return FoundSkill(
+        source=as_text(path),
+        content_type=MARKDOWN if len(tree.files) == 1 else ARCHIVE,
+        files=_as_stored(main, MARKDOWN) if len(tree.files) == 1 else tree.files,
         main=main,
         main_type=MARKDOWN,
         title=title,
         folder=title,
         omitted=tree.omitted,
+        warnings=(),
     )
 
 
-def _find_file(path: Path, mode: int) -> _Found:
+def _find_file(path: Path, mode: int) -> FoundSkill:
     name = as_text(path.name)
     if _is_link(path):
         raise linked(as_text(path))
@@ -171,32 +198,30 @@ def _find_file(path: Path, mode: int) -> _Found:
         )
     check_name(name, name)
     main = read_file(str(path), name, None)
-    if name != MAIN_FILE:
-        return _Found(
-            files=(main,), main=main, main_type=main_type, title=as_text(path.stem), folder=None
-        )
-    title = _title(path.parent)
-    siblings = sibling_files(path)
-    return _Found(
-        files=(main,),
+    is_skill_md = name == MAIN_FILE
+    title = _title(path.parent) if is_skill_md else as_text(path.stem)
+    siblings = sibling_files(path) if is_skill_md else None
+    return FoundSkill(
+        source=as_text(path),
+        content_type=main_type,
+        files=_as_stored(main, main_type),
         main=main,
         main_type=main_type,
         title=title,
-        folder=title,
+        folder=title if is_skill_md else None,
+        omitted=(),
         warnings=() if siblings is None else (siblings,),
     )
 
 
-def _as_stored(found: _Found) -> tuple[SkillFile, ...]:
-    """Give the files as the manifest will name them.
+def _as_stored(main: SkillFile, main_type: str) -> tuple[SkillFile, ...]:
+    """Give a skill's only file as the manifest will name it.
 
-    One file is stored as its bytes, which have no place for an x bit; and a Markdown file is
-    called SKILL.md, because agents find it under no other name.
+    It is stored as its bytes, which have no place for an x bit; and a Markdown file is called
+    SKILL.md, because agents find it under no other name.
     """
-    if len(found.files) > 1:
-        return found.files
-    path = MAIN_FILE if found.main_type == MARKDOWN else found.main.path
-    return (replace(found.main, path=path, executable=False),)
+    path = MAIN_FILE if main_type == MARKDOWN else main.path
+    return (replace(main, path=path, executable=False),)
 
 
 def _metadata(content: Content, card: Card) -> JsonObject:
@@ -206,7 +231,7 @@ def _metadata(content: Content, card: Card) -> JsonObject:
     return metadata
 
 
-def _warnings(found: _Found, content: Content) -> tuple[Finding, ...]:
+def _warnings(found: FoundSkill, content: Content) -> tuple[Finding, ...]:
     if found.main_type != MARKDOWN:
         return found.warnings
     path = found.main.path

@@ -58,6 +58,8 @@ def heads(connection: Connection, slugs: Iterable[str]) -> dict[str, Head]:
         skills.c.latest_version,
         *POINTERS,
         skill_versions.c.id.label("version_id"),
+        skill_versions.c.name,
+        skill_versions.c.description,
         skill_versions.c.content_hash,
         skill_versions.c.created_at,
         version_state.c.yanked_at,
