@@ -650,6 +650,23 @@ def test_bytes_that_were_purged_keep_back_no_other_skill(site: Site, publish: Pu
     assert "purged" in error["message"]
 
 
+def test_bytes_that_were_purged_under_one_name_are_told_under_each(
+    site: Site, publish: Publish
+) -> None:
+    """Their object is gone, so no skill that holds them is as it should be."""
+    for name in ("a", "b", "c"):
+        folder = write_skill(Path("skills"), name)
+        (folder / "SKILL.md").write_text("# The same\n" if name != "c" else "# Another\n")
+    assert counts(publish(site, "skills")) == {"published": 3}
+    act(site, "purge", "a", 1, reason="a key")
+    done = publish(site, "skills")
+    assert {slug: result["status"] for slug, result in by_slug(done).items()} == {
+        "a": "failed",
+        "b": "failed",
+        "c": "unchanged",
+    }
+
+
 REFUSE = {
     "sqlite": [
         """CREATE TRIGGER nobody_moves BEFORE INSERT ON skill_versions
