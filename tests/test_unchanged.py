@@ -9,6 +9,7 @@ import pytest
 from everyskill_cli.registry import candidate as candidate_module
 from everyskill_cli.registry.decision import PublishOptions
 from everyskill_cli.registry.publish import publish
+from everyskill_cli.registry.watch import Watch
 from tests.registries import TEXT, make_registry, write_skill
 
 
@@ -121,3 +122,25 @@ def test_one_skill_alone_is_looked_into_each_time(run, tmp_path, looked):
         [("a", "unchanged", 1)],
     ]
     assert looked == ["a", "a"]
+
+
+def test_a_skill_that_changes_after_it_was_compared_gets_no_version_without_bytes(
+    registry, run, tmp_path
+):
+    """There is only a tag to write, so nothing was stored: the new bytes are not taken."""
+
+    class Edit(Watch):
+        def read(self, done: int, total: int) -> None:
+            if done == total:
+                write_skill(tmp_path / "skills", "a", "Edited meanwhile.")
+
+    for name in ("a", "b"):
+        write_skill(tmp_path / "skills", name)
+    run()
+    options = PublishOptions(tags=("one",))
+    results = publish(registry, [tmp_path / "skills"], options, Edit()).results
+    assert [(result.status, result.error and result.error.rule) for result in results] == [
+        ("refused", "changed-while-read"),
+        ("unchanged", None),
+    ]
+    assert said(run()) == [("a", "published", 2), ("b", "unchanged", 1)]

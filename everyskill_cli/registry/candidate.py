@@ -115,9 +115,15 @@ class Candidate:
         Raises:
             InvalidSkill: they are not what they were, so nobody has checked them.
         """
-        if len(self.bundle.data) != self.size or self._is_dropped:
+        if len(self.bundle.data) != self.size:
             self._read_again()
         return self.bundle.data
+
+    def look_into(self) -> None:
+        """Read a settled skill whole, because there is something to do with it after all."""
+        self._read_again()
+        self.drop_data()  # its object is there
+        self.is_settled = False
 
     def text(self) -> str | None:
         """Give what search keeps of the text; read again where it was dropped."""

@@ -144,8 +144,8 @@ class _Run:
         if idle:
             candidate.drop()
             return
-        if candidate.is_settled:  # a draft to promote, or a tag: now it is looked into
-            candidate = item.candidate = Candidate.read(candidate.source, self.options)
+        if candidate.is_settled:  # there is a draft to promote, or a tag to change
+            candidate.look_into()
         self._wanted.append((item, candidate, decision))
 
     def _describe(self, heads: dict[str, Head]) -> None:
