@@ -1379,8 +1379,10 @@ WATCHED = {
 
 
 def kill_points(steps: list[str]) -> list[str | int]:
-    """The first of every kind of step, and some others at random."""
-    kinds = sorted(set(steps) - {"os.mkdir"}, key=steps.index)
+    """The first of every kind of step after which others see something new, and some at random."""
+    quiet = {"SELECT", "END", "PRAGMA", "--"}
+    kinds = [kind for kind in sorted(set(steps), key=steps.index) if kind.split()[0] not in quiet]
+    kinds.remove("os.mkdir")  # which the next one may not need
     return [*kinds, *random.Random(5).sample(range(len(steps) // 2), 3)]
 
 
@@ -1468,9 +1470,9 @@ def kill_at_random(site: Site, publish: Publish, rounds: int, count: int) -> set
 def test_batches_that_are_killed_at_random_moments(
     site: Site, publish: Publish, stores: FolderStores
 ) -> None:
-    done = kill_at_random(site, publish, 6, 60)
+    done = kill_at_random(site, publish, 4, 40)
     assert all(written % 4 == 0 for written in done)
-    assert done & set(range(1, 60))  # in the midst, at least once
+    assert done & set(range(1, 40))  # in the midst, at least once
     stores.assert_whole(site.env)
 
 

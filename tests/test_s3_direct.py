@@ -154,7 +154,7 @@ def test_a_plain_bucket_is_asked_by_the_short_way_alone(serve: Any) -> None:
     assert server.ways() == [("PUT", True), ("GET", True), ("GET", True)]
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
 @pytest.mark.parametrize("other_host", [True, False])
 def test_a_redirect_is_not_followed_with_our_signature(
     serve: Any, status: int, other_host: bool

@@ -125,10 +125,10 @@ class _Run:
         unasked = [c.slug for _, c in read if c.slug not in self.batch.asked]
         with self.registry.database.reading() as tx:
             heads = {**self.batch.heads, **skills.heads(tx, unasked)}
-            gone = versions.purged(tx, [c.key for _, c in read if not c.is_settled])
+            gone = versions.purged(tx, [candidate.key for _, candidate in read])
         for item, candidate in read:
             try:
-                if candidate.key in gone and not candidate.is_settled:
+                if candidate.key in gone:
                     raise purged(candidate.slug)
                 self._decide(item, candidate, heads.get(candidate.slug))
             except EveryskillError as error:
