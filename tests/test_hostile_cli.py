@@ -149,6 +149,7 @@ def stored(registry: Registry, tmp_path: Path) -> Callable[..., Path]:
                 id=str(uuid.uuid4()), kind="publish", slug="hostile", actor_id=user_id, at=now
             )
             events.append(tx, [(act, version)])
+        registry.close()  # an open connection keeps its log beside the file
         place = tmp_path / "store" / version.content_url
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(data)

@@ -116,7 +116,7 @@ def test_slugs_by_their_beginning(registry):
 
 def test_one_screen_is_bounded(registry, tmp_path):
     for number in range(12):
-        publish(registry, write_skill(tmp_path, body=str(number)), PublishOptions())
+        publish(registry, [write_skill(tmp_path, body=str(number))], PublishOptions())
         rate(registry, Reference("demo"), Opinion(stars=3, comment=f"comment {number}"))
     answer = show(registry, Reference("demo"))
     assert [v.version for v in answer.versions] == list(range(12, 2, -1))
