@@ -8,7 +8,18 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Row, Table, insert, literal_column, select, type_coerce
+from sqlalchemy import (
+    Connection,
+    Row,
+    Table,
+    Text,
+    any_,
+    bindparam,
+    insert,
+    literal_column,
+    select,
+    type_coerce,
+)
 from sqlalchemy.sql import ColumnElement
 
 from everyskill_cli.database.tables import Moment
@@ -55,6 +66,17 @@ def insert_or_not(connection: Connection, table: Table) -> OnConflict:
     from sqlalchemy.dialects import sqlite
 
     return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def among(
+    connection: Connection, column: ColumnElement[str], values: Iterable[str]
+) -> ColumnElement[bool]:
+    """Say that a column is one of many texts; PostgreSQL takes them as one array."""
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import ARRAY
+
+        return column == any_(bindparam(None, list(values), type_=ARRAY(Text)))
+    return column.in_(list(values))
 
 
 def chunks(values: Iterable[Value]) -> Iterator[list[Value]]:

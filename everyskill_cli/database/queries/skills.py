@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.sql import ColumnElement
 
 from everyskill_cli.database.queries.records import (
+    among,
     chunks,
     clock,
     insert_or_not,
@@ -74,7 +75,7 @@ def heads(connection: Connection, slugs: Iterable[str]) -> dict[str, Head]:
     )
     found: dict[str, Head] = {}
     for chunk in chunks(slugs):
-        for row in connection.execute(statement.where(skills.c.slug.in_(chunk))):
+        for row in connection.execute(statement.where(among(connection, skills.c.slug, chunk))):
             found[row.slug] = record(Head, row)
     return found
 
@@ -87,7 +88,7 @@ def lock(connection: Connection, slugs: Iterable[str]) -> dict[str, str]:
     """
     rows = connection.execute(
         select(skills.c.slug, skills.c.id)
-        .where(skills.c.slug.in_(list(slugs)))
+        .where(among(connection, skills.c.slug, slugs))
         .order_by(skills.c.slug)
         .with_for_update(key_share=True)
     )

@@ -130,7 +130,8 @@ def purged(connection: Connection, content_urls: Iterable[str]) -> set[str]:
                 select(skill_versions.c.content_url)
                 .join(version_state, skill_versions.c.id == version_state.c.skill_version_id)
                 .where(
-                    skill_versions.c.content_url.in_(chunk), version_state.c.purged_at.is_not(None)
+                    records.among(connection, skill_versions.c.content_url, chunk),
+                    version_state.c.purged_at.is_not(None),
                 )
             )
         )
