@@ -23,7 +23,7 @@ class Inline(concurrent.futures.Executor):
         done = concurrent.futures.Future()
         try:
             done.set_result(work(*arguments, **named))
-        except Exception as error:
+        except Exception as error:  # the Future hands it on
             done.set_exception(error)
         return done
 

@@ -79,9 +79,8 @@ class Candidate:
             strict=options.strict,
             allowed_secrets=options.allowed_secrets,
         )
-        local = replace(
-            local, files=(), text=_beginning(local.text)
-        )  # their bytes are in the bundle
+        # The bytes of the files are in the bundle.
+        local = replace(local, files=(), text=_beginning(local.text))
         return cls(path, local, bundle, len(bundle.data), options)
 
     @classmethod

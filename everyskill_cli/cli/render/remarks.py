@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from everyskill_cli.cli.render.words import counted
+
 if TYPE_CHECKING:
     from everyskill_cli.model import CheckAnswer, Problem
 
@@ -84,12 +86,8 @@ def total(value: CheckAnswer) -> str:
     parts = [f"{found.count('ok'):,} ok"]
     parts += [f"{found.count(word):,} {word}" for word in ("refused", "failed") if word in found]
     if value.warnings:
-        parts.append(_counted(len(value.warnings), "warning"))
-    return f"{_counted(len(found), 'skill')}: {', '.join(parts)}"
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+        parts.append(counted(len(value.warnings), "warning").shown)
+    return f"{counted(len(found), 'skill').shown}: {', '.join(parts)}"
 
 
 def from_root(file: str) -> str:

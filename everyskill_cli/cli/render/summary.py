@@ -14,9 +14,10 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from everyskill_cli.cli.render.batches import BAD, QUIET
 from everyskill_cli.cli.render.remarks import Remark, remarks_of
 from everyskill_cli.cli.render.safety import visible
-from everyskill_cli.cli.render.words import size
+from everyskill_cli.cli.render.words import counted, size
 from everyskill_cli.model import CheckAnswer, PublishAnswer
 
 if TYPE_CHECKING:
@@ -48,8 +49,6 @@ _ORDER: Final = (
     "ok",
     "unchanged",
 )
-_BAD: Final = ("failed", "refused")
-_QUIET: Final = ("unchanged", "skipped", *_BAD)
 
 _LETTERS: Final = r"[^\W\d_]+(?:['’][^\W\d_]+)*"
 _PLAIN: Final = re.compile(rf"[(„“]?(?:{_LETTERS}|\d[\d,]*)[.,;:!?)”]*|[–—→×…]")
@@ -92,7 +91,7 @@ def _headline(command: str, results: tuple[PublishResult, ...] | tuple[CheckResu
 
 
 def _refusals(results: tuple[PublishResult, ...]) -> Iterator[Remark]:
-    for word in _BAD:
+    for word in BAD:
         for result in results:
             if result.status == word and (error := result.error) is not None:
                 rule = error.rule or error.type
@@ -117,7 +116,7 @@ def _place(remark: Remark) -> str:
 
 
 def _changes(results: tuple[PublishResult, ...]) -> list[str]:
-    changed = [each for each in results if each.status not in _QUIET or each.updated]
+    changed = [each for each in results if each.status not in QUIET or each.updated]
     rows = [
         _row(
             _code(result.slug or result.path),
@@ -127,7 +126,7 @@ def _changes(results: tuple[PublishResult, ...]) -> list[str]:
             _difference(result),
         )
         for result in changed
-        if result.status not in _BAD
+        if result.status not in BAD
     ]
     columns = ("skill", "version", "is", "size", "files")
     is_dry = any(result.status == "would-publish" for result in results)
@@ -145,7 +144,7 @@ def _difference(result: PublishResult) -> str:
         if paths:
             said.append(f"{len(paths):,} {kind}: {' '.join(names + more)}")
     if result.version == 1:
-        said.append(_counted(len(result.files), "file"))
+        said.append(counted(len(result.files), "file").shown)
     if result.updated:
         said.append(f"{_text(' and '.join(result.updated))} updated")
     return "<br>".join(said) or "–"
@@ -162,7 +161,7 @@ def _warnings(answer: PublishAnswer | CheckAnswer) -> list[str]:
     rest = len(answer.warnings) - len(told)
     if not answer.warnings:
         return []
-    title = _counted(len(answer.warnings), "warning")
+    title = counted(len(answer.warnings), "warning").shown
     if rest:
         title += f", {rest:,} of them about unchanged skills"
     rows = [_row(*_warning(finding)) for finding in told]
@@ -238,7 +237,3 @@ def _clipped(text: str, most: int, *, end: bool = False) -> str:
     if len(text) <= most:
         return text
     return f"…{text[1 - most :]}" if end else f"{text[: most - 1]}…"
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
