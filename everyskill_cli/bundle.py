@@ -67,6 +67,24 @@ def pack(skill: FoundSkill | LocalSkill) -> Bundle:
     return Bundle(files[0].data, skill.content_type, entries[0].sha256, entries)
 
 
+def content_hash_of(files: tuple[SkillFile, ...]) -> str | None:
+    """Give the digest of the object that holds just these files, sorted by path.
+
+    None where no object does: there is no file, or none that an agent finds.
+    """
+    if len(files) > 1:
+        return hashlib.sha256(_archive(files)).hexdigest()
+    if not files or "/" in files[0].path or not _is_single(files[0].path):
+        return None
+    return hashlib.sha256(files[0].data).hexdigest()
+
+
+def _is_single(path: str) -> bool:
+    """Tell whether a file of this name may be all of a skill."""
+    kind = next((kind for end, kind in SUFFIXES.items() if path.lower().endswith(end)), None)
+    return path == MAIN_FILE if kind == MARKDOWN else kind is not None
+
+
 def manifest(files: Iterable[SkillFile]) -> tuple[FileEntry, ...]:
     """Say of every file its path, size, digest and x bit, in the order given."""
     sha256 = hashlib.sha256

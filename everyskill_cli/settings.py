@@ -93,7 +93,7 @@ def load(
     found: dict[str, tuple[str, str]] = {}
     for source in (
         _from_file(_user_file(environ, home)),
-        _from_file(_project_file(folder or _working_folder())),
+        _from_file(_project_file(folder)),
         {
             name: (environ[variable], variable)
             for name, variable in VARIABLES.items()
@@ -156,6 +156,15 @@ def identity(settings: Settings) -> Setting:
     return Setting(name="user", value=email.lower(), origin=origin)
 
 
+def cache_folder(settings: Settings) -> Path:
+    """Give the folder of what may be deleted at any time."""
+    if settings.home_origin != DEFAULT:
+        return settings.home / "cache"
+    import platformdirs
+
+    return platformdirs.user_cache_path("everyskill", appauthor=False)
+
+
 def hide_password(url: str) -> str:
     """Show a URL without the password that it may hold, before the ``@`` or as a parameter.
 
@@ -195,16 +204,24 @@ def _working_folder() -> Path:
         ) from error
 
 
-def _project_file(folder: Path) -> Path:
-    """The nearest one up to the root of the git checkout; outside of one, the folder's own.
+def folders_of_checkout(folder: Path | None = None) -> tuple[Path, ...]:
+    """Give a folder and those above it, up to the root of its git checkout; outside of one, alone.
 
-    Farther up, and in a shared folder such as /tmp, it could be anybody's.
+    What lies farther up, or in a shared folder such as /tmp, could be anybody's.
+
+    Args:
+        folder: where to start; the working folder where it is None.
     """
-    places = (folder, *folder.parents)
+    places = (start := folder or _working_folder(), *start.parents)
     roots = [number for number, place in enumerate(places) if (place / ".git").exists()]
-    inside = places[: roots[0] + 1] if roots else places[:1]
+    return places[: roots[0] + 1] if roots else places[:1]
+
+
+def _project_file(folder: Path | None) -> Path:
+    """The nearest one up to the root of the git checkout; outside of one, the folder's own."""
+    inside = folders_of_checkout(folder)
     found = [place for place in inside if (place / PROJECT_FILE).is_file()]
-    return (found[0] if found else folder) / PROJECT_FILE
+    return (found or inside)[0] / PROJECT_FILE
 
 
 def _from_file(path: Path) -> dict[str, tuple[str, str]]:

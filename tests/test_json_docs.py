@@ -13,7 +13,7 @@ import pytest
 
 from everyskill_cli import errors, model
 from everyskill_cli.cli import render
-from everyskill_cli.cli.render import batches, checking, lists, verbs
+from everyskill_cli.cli.render import batches, checking, installing, lists, verbs
 from everyskill_cli.cli.render.blocks import Column
 from everyskill_cli.errors import EveryskillError
 from everyskill_cli.model import PublishAnswer, RateAnswer, ShowAnswer
@@ -22,7 +22,7 @@ from tests.samples import ANSWERS, ROOT, filled, hints_of
 DOCUMENT = (ROOT / "docs/json.md").read_text(encoding="utf-8")
 PIPE = DOCUMENT.partition("## Text in a pipe")[2]
 # What goes in, or between rooms, and is never printed.
-NOT_PRINTED = {"Head", "NewSkill", "Opinion", "Reference"}
+NOT_PRINTED = {"Head", "NewSkill", "Opinion", "Pin", "Reference"}
 
 
 def documented() -> dict[str, dict[str, str]]:
@@ -80,7 +80,7 @@ def test_the_document_has_every_field_and_its_type_in_order(name: str) -> None:
 def test_every_answer_is_documented_with_its_command() -> None:
     for kind in ANSWERS:
         section = DOCUMENT.partition(f"### {kind.__name__}\n")[2]
-        assert re.match(r"\n`everyskill \w+`", section), kind
+        assert re.match(r"\n`everyskill \w+( --\w+)?`", section), kind
 
 
 def test_every_status_of_publish_says_what_it_means() -> None:
@@ -113,6 +113,8 @@ def test_the_error_object_is_documented() -> None:
         ("versions", lists.VERSION_COLUMNS),
         ("ratings", lists.RATING_COLUMNS),
         ("show --files", lists.FILE_COLUMNS),
+        ("install`, `update`, `uninstall", installing.INSTALL_COLUMNS),
+        ("list --installed`, `outdated", installing.INSTALLED_COLUMNS),
         ("check", checking.COLUMNS),
         ("doctor", lists.CHECK_COLUMNS),
         ("config", lists.SETTING_COLUMNS),

@@ -111,6 +111,14 @@ def complete_slug(context: typer.Context, incomplete: str) -> list[str]:
         return []
 
 
+def require_absent(context: typer.Context, flag: str, *names: str) -> None:
+    """Refuse options that mean nothing beside another one."""
+    for name in names:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(f"{flag} and --{name} exclude each other.")
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document (docs/json.md).")]
 Paths = Annotated[
     list[Path],
@@ -168,6 +176,10 @@ Skill = Annotated[
         help="A skill, or a version of it: a number, latest, published or draft.",
         show_default=False,
     ),
+]
+
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would happen, and write nothing.")
 ]
 
 

@@ -46,9 +46,7 @@ def publish(
             help="Only if N is its latest version; 0: it is new.",
         ),
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would happen, and write nothing.")
-    ] = False,
+    dry_run: options.DryRun = False,
     exclude: options.Exclude = None,
     fail_fast: Annotated[
         bool,

@@ -166,3 +166,20 @@ class Head:
     yanked_at: datetime | None
     yank_reason: str | None
     purged_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """A version as an installer needs to see it: its row, the event of its birth, its state.
+
+    The birth's hash covers the row's digests and the whole history before it, so whoever has that
+    hash can tell whether the rest of this is what was published.
+    """
+
+    slug: str
+    version: SkillVersion
+    birth: VersionEvent
+    yanked_at: datetime | None
+    yank_reason: str | None
+    successor: int | None
+    purged_at: datetime | None

@@ -28,6 +28,18 @@ CheckStatus: TypeAlias = Literal["ok", "refused", "failed"]
 RateStatus: TypeAlias = Literal["rated", "replaced", "unchanged", "removed"]
 EventKind: TypeAlias = Literal["publish", "draft", "promote", "rollback", "yank", "unyank", "purge"]
 VersionStatus: TypeAlias = Literal["published", "draft", "superseded", "yanked", "purged"]
+Scope: TypeAlias = Literal["project", "user"]
+InstallStatus: TypeAlias = Literal[
+    "installed",
+    "updated",
+    "removed",
+    "unchanged",
+    "pinned",
+    "would-install",
+    "would-update",
+    "would-remove",
+]
+InstalledState: TypeAlias = Literal["clean", "outdated", "yanked", "purged", "edited", "missing"]
 Access: TypeAlias = Literal["read", "write", "create"]
 Sort: TypeAlias = Literal["updated", "created", "name", "rating", "uses"]
 

@@ -18,3 +18,6 @@ class Watch:
 
     def store(self, done: int, total: int, sent: int, size: int) -> None:
         """Hear that so many of the skills to store, and so many of their bytes, are stored."""
+
+    def install(self, done: int, total: int) -> None:
+        """Hear that so many of the skills to install lie ready."""

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
         CheckAnswer,
         ConfigAnswer,
         DoctorAnswer,
+        InstallAnswer,
+        InstalledPage,
         JsonObject,
+        OutdatedPage,
         PublishAnswer,
         RateAnswer,
         RatingPage,
@@ -42,6 +45,9 @@ if TYPE_CHECKING:
         | SkillPage
         | VersionPage
         | RatingPage
+        | InstallAnswer
+        | InstalledPage
+        | OutdatedPage
         | DoctorAnswer
         | ConfigAnswer
         | UpgradeAnswer

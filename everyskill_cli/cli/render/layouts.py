@@ -23,6 +23,9 @@ _LAYOUTS: Final = {
     "SkillPage": ("lists", "skills"),
     "VersionPage": ("lists", "versions"),
     "RatingPage": ("lists", "ratings"),
+    "InstallAnswer": ("installing", "installed"),
+    "InstalledPage": ("installing", "listed"),
+    "OutdatedPage": ("installing", "listed"),
     "DoctorAnswer": ("lists", "checks"),
     "ConfigAnswer": ("lists", "config"),
 }
@@ -30,6 +33,8 @@ _EMPTY: Final = {
     "SkillPage": ("No skills here.", "Publish one: everyskill publish PATH"),
     "VersionPage": ("No versions here.", ""),
     "RatingPage": ("No ratings here.", f"Give one: {rate_line('SLUG')}"),
+    "InstalledPage": ("Nothing is installed.", "Install a skill: everyskill install SLUG"),
+    "OutdatedPage": ("Nothing is outdated.", ""),
 }
 
 
@@ -57,12 +62,12 @@ def notes_of(value: Any) -> list[tuple[str, str]]:
         from everyskill_cli.cli.render import batches
 
         return batches.notes(value)
+    notes = [("warning", finding.message) for finding in getattr(value, "warnings", ())]
     if kind not in _EMPTY:
-        return [("warning", finding.message) for finding in getattr(value, "warnings", ())]
-    notes = []
+        return notes
     if value.next is not None:
         notes.append(("more", f"the same command with --after={quoted(value.next)}"))
     if not value.items:
         message, hint = _EMPTY[kind]
-        notes += [("", message), ("hint", hint)]
+        notes += [("", message), ("hint", hint)] if hint else [("", message)]
     return notes

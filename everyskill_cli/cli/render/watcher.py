@@ -51,6 +51,12 @@ class Watcher(Watch):
         amount = f"{say_size(sent).shown} of {say_size(size).shown}"
         self._show("Publishing", done, total, f"{done:,} of {total:,} skills, {amount}")
 
+    def install(self, done: int, total: int) -> None:
+        """Show how many skills lie ready."""
+        self._total = total
+        if self._is_due(total):
+            self._show("Installing", done, total, f"{done:,} of {total:,} skills")
+
     def interrupt(self, number: int, frame: FrameType | None) -> None:
         """Hear Ctrl-C."""
         if self._total <= 1 or self.stopped:

@@ -1,0 +1,158 @@
+"""What was fetched before: objects by their digest, and versions by the hash of their birth.
+
+Everything in it is verified again whenever it is read, so it may lie anywhere, and be deleted at
+any time. It serves an install from a lock file when no registry can be reached.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from everyskill_cli.chain import details_hash, entry_hash, event_statement, timestamp
+from everyskill_cli.errors import EveryskillError, IntegrityFailure
+from everyskill_cli.model import FileEntry, Pin, SkillVersion, VersionEvent
+from everyskill_cli.settings import Settings, cache_folder
+from everyskill_cli.stores import Store, open_store
+
+PIN_MAX: Final = 4 * 1024 * 1024  # bytes; a manifest has 1,000 paths of 512 bytes at most
+
+
+class Cache:
+    """A folder of objects and versions. What goes wrong in it never stops anybody.
+
+    Args:
+        folder: made by the first write.
+        writes: whether anything may be added.
+    """
+
+    def __init__(self, folder: Path, *, writes: bool) -> None:
+        self._folder = folder
+        self._writes = writes
+        self._objects: Store = open_store(folder.as_uri())
+
+    @classmethod
+    def of(cls, settings: Settings, *, writes: bool = True) -> Cache:
+        """Open the user's cache."""
+        return cls(cache_folder(settings), writes=writes)
+
+    def get(self, key: str) -> bytes | None:
+        """Give an object whose digest is its key's; None where there is none."""
+        try:
+            return self._objects.get(key)
+        except IntegrityFailure:
+            self._drop(key)
+        except EveryskillError:
+            pass
+        return None
+
+    def add(self, key: str, data: bytes, content_type: str) -> None:
+        """Keep an object."""
+        if self._writes:
+            with suppress(EveryskillError):
+                self._objects.put(key, data, content_type)
+
+    def pin(self, registry: str, birth_hash: str) -> Pin | None:
+        """Give the version that was born with an event of this hash; None where it is not known."""
+        try:
+            with self._pin_path(birth_hash).open("rb") as file:
+                pin = _from_json(json.loads(file.read(PIN_MAX)))
+            verify(registry, pin)
+        except (OSError, ValueError, KeyError, TypeError, IntegrityFailure):
+            return None
+        return pin if pin.birth.entry_hash == birth_hash else None
+
+    def add_pin(self, pin: Pin) -> None:
+        """Keep what a version is."""
+        path = self._pin_path(pin.birth.entry_hash)
+        if not self._writes or path.exists():
+            return
+        aside = path.with_name(f".{os.urandom(8).hex()}")
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            aside.write_text(json.dumps(_as_json(pin)), encoding="utf-8")
+            aside.replace(path)
+
+    def _pin_path(self, birth_hash: str) -> Path:
+        return self._folder / "versions" / birth_hash[:2] / f"{birth_hash}.json"
+
+    def _drop(self, key: str) -> None:
+        if self._writes:
+            with suppress(EveryskillError):
+                self._objects.delete(key)
+
+
+def verify(registry: str, pin: Pin) -> None:
+    """Recompute a version's digests from what is said of it.
+
+    Raises:
+        IntegrityFailure: one of them is not what its row, or the event of its birth, says.
+    """
+    version, birth = pin.version, pin.birth
+    details = details_hash(
+        name=version.name,
+        description=version.description,
+        content_type=version.content_type,
+        files=version.files,
+        metadata=version.metadata,
+        message=version.message,
+    )
+    statement = event_statement(
+        registry=registry,
+        skill=pin.slug,
+        event=birth.id,
+        seq=birth.seq,
+        kind=birth.kind,
+        version=birth.version,
+        content=version.content_hash,
+        size=version.size_bytes,
+        details=details,
+        published=birth.published_version,
+        draft=birth.draft_version,
+        reason=birth.reason,
+        successor=birth.successor,
+        actor=birth.actor_id,
+        created_at=birth.created_at,
+        prev=birth.prev_hash,
+    )
+    same = details == version.details_hash and entry_hash(statement) == birth.entry_hash
+    if not same or birth.version != version.version:
+        raise IntegrityFailure(
+            f"What the registry says of {pin.slug}@{version.version} is not what was published.",
+            "Somebody changed its records: trust none of them, and compare with a backup.",
+        )
+
+
+def _as_json(pin: Pin) -> dict[str, Any]:
+    version, birth = pin.version, pin.birth
+    return {
+        "slug": pin.slug,
+        "version": _plain(version) | {"files": [entry.to_json() for entry in version.files]},
+        "birth": _plain(birth),
+    }
+
+
+def _plain(record: SkillVersion | VersionEvent) -> dict[str, Any]:
+    values = {name: getattr(record, name) for name in record.__slots__}
+    return values | {"created_at": timestamp(record.created_at)}
+
+
+def _from_json(said: dict[str, Any]) -> Pin:
+    """Read a version; how it stood when it was kept says nothing about today."""
+    version, birth = said["version"], said["birth"]
+    version["files"] = tuple(FileEntry(**entry) for entry in version["files"])
+    for record in (version, birth):
+        record["created_at"] = datetime.fromisoformat(record["created_at"])
+    return Pin(
+        slug=said["slug"],
+        version=SkillVersion(**version),
+        birth=VersionEvent(**birth),
+        yanked_at=None,
+        yank_reason=None,
+        successor=None,
+        purged_at=None,
+    )

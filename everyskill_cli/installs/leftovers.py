@@ -1,0 +1,202 @@
+"""What a change of a target leaves behind: deleted where it can be had again, kept where not.
+
+A work folder is locked by the process that works in it: one whose lock is free belongs to a
+process that ended, and whoever comes next finishes or undoes its work.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from everyskill_cli.errors import EveryskillError, Forbidden, Unavailable
+from everyskill_cli.installs.folder import FOLDER, look
+from everyskill_cli.installs.system import rename_new, take
+from everyskill_cli.model import is_slug
+
+KEPT: Final = ".everyskill-kept"
+JOURNAL: Final = "journal"
+PARTIAL: Final = "partial"
+READY: Final = "ready"
+OLD: Final = "old"
+JOURNAL_MAX: Final = 4096  # bytes
+PARENT: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_WORK: Final = re.compile(r"\.everyskill-[0-9a-f]{16}")
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """What a work folder is for.
+
+    Attributes:
+        target: the name of the skill's folder.
+        new: digest of what is put in its place; None where it is only taken away.
+        old: digest of what stands there, where that is a published version.
+    """
+
+    target: str
+    new: str | None
+    old: str | None
+
+    def to_bytes(self) -> bytes:
+        """Give it as it is written down."""
+        said = {"target": self.target, "new": self.new, "old": self.old}
+        return json.dumps(said).encode()
+
+    @property
+    def published(self) -> set[str]:
+        """Digests of what can be had again, and may be deleted."""
+        return {digest for digest in (self.new, self.old) if digest}
+
+
+def recover(folder: Path) -> list[tuple[Path, Path]]:
+    """Finish or undo what a process left half done in a folder of skills.
+
+    Returns:
+        Of somebody's own work that was found: the target, and where it is kept now.
+    """
+    kept = []
+    with border(folder):
+        try:
+            parent = os.open(folder, PARENT)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        try:
+            for name in _works(parent):
+                kept += [(folder / target, folder / own) for target, own in _revive(parent, name)]
+        finally:
+            os.close(parent)
+    return kept
+
+
+def dispose(parent: int, work: int, name: str, journal: Journal) -> Path | None:
+    """Delete what was published and can be had again; keep anything else, and give its place."""
+    seen = look(name, work)
+    if seen.kind == "absent":
+        return None
+    is_empty = seen.kind == "folder" and not (seen.files or seen.strange)
+    if is_empty or seen.content_hash in journal.published:
+        with suppress(OSError):  # the next one who installs here tries again
+            clear(work, name)
+        return None
+    return _keep(parent, work, name, journal.target)
+
+
+def clear(work: int, *names: str) -> None:
+    """Remove what lies under some names of a work folder, if anything does."""
+    for name in names:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            shutil.rmtree(name, dir_fd=work)
+        with suppress(FileNotFoundError, IsADirectoryError):
+            os.unlink(name, dir_fd=work)
+
+
+@contextmanager
+def border(path: Path) -> Iterator[None]:
+    """Turn what the operating system says about a target into our errors."""
+    try:
+        yield
+    except OSError as error:
+        raise _fault(path, error) from error
+
+
+def _fault(path: Path, error: OSError) -> EveryskillError:
+    kind = Forbidden if isinstance(error, PermissionError) else Unavailable
+    return kind(
+        f"{path} cannot be installed or looked at: {error.strerror}.",
+        "Look at that folder and the ones above it, then run the same command again.",
+    )
+
+
+def is_there(name: str, parent: int, descriptor: int) -> bool:
+    """Tell whether an open folder still has its name: nobody removed it before we had its lock."""
+    with suppress(FileNotFoundError):
+        found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        return os.path.samestat(found, os.fstat(descriptor))
+    return False
+
+
+def _works(parent: int) -> list[str]:
+    with os.scandir(parent) as entries:
+        return sorted(entry.name for entry in entries if _WORK.fullmatch(entry.name))
+
+
+def _revive(parent: int, name: str) -> list[tuple[str, str]]:
+    """Finish or undo the work of a process that ended; one that is at work is left alone."""
+    try:
+        work = os.open(name, FOLDER, dir_fd=parent)
+    except OSError:  # gone by now, or none of ours
+        return []
+    try:
+        if not take(work) or not is_there(name, parent, work):
+            return []
+        journal = _read_journal(work)
+        if journal is not None:
+            _settle(parent, work, journal)
+        kept = _dispose_all(parent, work, journal)
+        clear(work, PARTIAL, JOURNAL)
+        with suppress(OSError):  # what could not be deleted stays for the next time
+            os.rmdir(name, dir_fd=parent)
+        return kept
+    finally:
+        os.close(work)
+
+
+def _settle(parent: int, work: int, journal: Journal) -> None:
+    """See to it that the target stands again, where the process ended between two renames."""
+    if look(journal.target, parent).kind != "absent" or look(OLD, work).kind == "absent":
+        return
+    if journal.new is None:
+        return  # it was to go
+    whole = look(READY, work).content_hash == journal.new
+    rename_new(READY if whole else OLD, work, journal.target, parent)
+
+
+def _dispose_all(parent: int, work: int, journal: Journal | None) -> list[tuple[str, str]]:
+    found = journal or Journal("unknown", None, None)
+    kept = [(dispose(parent, work, name, found)) for name in (READY, OLD)]
+    return [(found.target, path.as_posix()) for path in kept if path is not None]
+
+
+def _keep(parent: int, work: int, name: str, target: str) -> Path:
+    with suppress(FileExistsError):
+        os.mkdir(KEPT, dir_fd=parent)
+    folder = os.open(KEPT, FOLDER, dir_fd=parent)
+    try:
+        with suppress(FileExistsError):  # nobody wants these in a commit
+            os.close(os.open(".gitignore", NEW, 0o666, dir_fd=folder))
+            descriptor = os.open(".gitignore", os.O_WRONLY | os.O_NOFOLLOW, dir_fd=folder)
+            os.write(descriptor, b"*\n")
+            os.close(descriptor)
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        own = f"{target}-{stamp}"
+        for number in range(2, 1000):
+            try:
+                rename_new(name, work, own, folder)
+                break
+            except FileExistsError:
+                own = f"{target}-{stamp}-{number}"
+        return Path(KEPT, own)
+    finally:
+        os.close(folder)
+
+
+def _read_journal(work: int) -> Journal | None:
+    """Read what a work folder is for; None where nobody got so far as to say so."""
+    try:
+        descriptor = os.open(JOURNAL, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=work)
+        with os.fdopen(descriptor, "rb") as file:
+            said = json.loads(file.read(JOURNAL_MAX))
+        journal = Journal(said["target"], said["new"], said["old"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return journal if isinstance(journal.target, str) and is_slug(journal.target) else None

@@ -1,0 +1,226 @@
+"""The lock file: which version of each skill is installed, byte for byte, and where.
+
+TOML made for review and merge: one block a skill, sorted, and a line a target. What is in it comes
+from whoever wrote to the repository, so it is read strictly.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from everyskill_cli.errors import (
+    Conflict,
+    Forbidden,
+    InvalidSkill,
+    NotReady,
+    Unavailable,
+    UsageError,
+)
+from everyskill_cli.installs.places import Place
+from everyskill_cli.model import is_slug
+from everyskill_cli.skill.paths import check_path
+
+FORMAT: Final = 1
+LOCK_MAX: Final = 16 * 1024 * 1024  # bytes; 10,000 skills need 4 MB
+HEAD: Final = """\
+# What is installed here, byte for byte. `everyskill install` installs it, `everyskill update` moves
+# it on. Commit this file, and edit it by these commands alone.
+
+"""
+_HASH: Final = re.compile("[0-9a-f]{64}")
+_UUID: Final = re.compile("[0-9a-f-]{36}")
+_KEYS: Final = {"registry", "version", "content_hash", "entry_hash", "targets"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locked:
+    """One block of the lock: a skill at one version.
+
+    Attributes:
+        registry: the registry's id.
+        content_hash: of the version's object.
+        entry_hash: of the event that the version was born with: it covers the bytes, the manifest
+            and the whole history before it.
+        targets: the skill's folders, sorted; see ``Place.path_of``.
+        pinned: whether somebody asked for this very number; an update leaves it.
+    """
+
+    slug: str
+    registry: str
+    version: int
+    content_hash: str
+    entry_hash: str
+    targets: tuple[str, ...]
+    pinned: bool = False
+
+
+def read(place: Place) -> dict[str, Locked] | None:
+    """Read a place's lock, by slug; None where there is none.
+
+    Raises:
+        Conflict: it cannot be understood.
+        NotReady: it is of a newer program.
+    """
+    try:
+        with place.lock.open("rb") as file:
+            data = file.read(LOCK_MAX + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise _broken(place, f"cannot be read: {error.strerror}") from error
+    return _parsed(place, data)
+
+
+def target_of(place: Place, path: Path) -> str:
+    """Give the text by which a lock names a skill's folder; UsageError where it cannot."""
+    target = place.target_of(path)
+    if why := _wrong_target(place, path.name, target):
+        raise UsageError(
+            f"{path.parent} is no folder that a lock can name: its block {why}.",
+            "Name another folder.",
+        )
+    return target
+
+
+def write(place: Place, locked: Mapping[str, Locked]) -> bool:
+    """Write a place's lock whole, in one step; False where it says so already.
+
+    Raises:
+        Forbidden: this user may not.
+        Unavailable: there is no room.
+    """
+    text = _text(locked)
+    with suppress(OSError):
+        if place.lock.read_text(encoding="utf-8") == text:
+            return False
+    path = Path(os.path.realpath(place.lock))
+    aside = path.with_name(f".{path.name}-{os.urandom(8).hex()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_aside(aside, text)
+        aside.replace(path)
+    except OSError as error:
+        kind = Forbidden if isinstance(error, PermissionError) else Unavailable
+        raise kind(
+            f"The lock file {place.lock} cannot be written: {error.strerror}.",
+            "What was installed stands. Make the folder writable, then run the same command again.",
+        ) from error
+    finally:
+        aside.unlink(missing_ok=True)
+    return True
+
+
+def _write_aside(path: Path, text: str) -> None:
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _text(locked: Mapping[str, Locked]) -> str:
+    import tomli_w  # only what changes a lock needs it
+
+    blocks = {slug: _block(locked[slug]) for slug in sorted(locked)}
+    return HEAD + tomli_w.dumps({"version": FORMAT, "skills": blocks})
+
+
+def _block(entry: Locked) -> dict[str, Any]:
+    block: dict[str, Any] = {
+        "registry": entry.registry,
+        "version": entry.version,
+        "content_hash": entry.content_hash,
+        "entry_hash": entry.entry_hash,
+    }
+    if entry.pinned:
+        block["pinned"] = True
+    return block | {"targets": list(entry.targets)}
+
+
+def _parsed(place: Place, data: bytes) -> dict[str, Locked]:
+    try:
+        text = data.decode() if len(data) <= LOCK_MAX else ""
+        values = tomllib.loads(text)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        if b"\n<<<<<<< " in b"\n" + data:
+            raise _broken(place, "holds both sides of a merge") from error
+        why = str(error).splitlines()[0].rstrip(".")
+        raise _broken(place, f"is not TOML: {why}") from error
+    if not values and not text.strip():
+        return {}  # made by hand, to say that here is a project
+    found = values.pop("version", None)
+    if type(found) is int and found > FORMAT:
+        raise NotReady(
+            f"The lock file {place.lock} has format {found}; this program knows {FORMAT}.",
+            "Install a newer everyskill.",
+        )
+    skills = values.pop("skills", {})
+    if found != FORMAT or values or not isinstance(skills, dict):
+        raise _broken(place, "is no lock of everyskill")
+    return {slug: _entry(place, slug, block) for slug, block in skills.items()}
+
+
+def _entry(place: Place, slug: str, block: Any) -> Locked:
+    if not is_slug(slug) or not isinstance(block, dict):
+        raise _broken(place, f"names {slug[:80]!r}, which is no skill")
+    pinned = block.pop("pinned", False)
+    if block.keys() != _KEYS or not isinstance(pinned, bool):
+        raise _broken(place, f"does not say of {slug} what a lock says")
+    entry = Locked(slug=slug, pinned=pinned, **block | {"targets": _targets(block["targets"])})
+    if not (_is_version(entry.version) and _are_ids(entry)):
+        raise _broken(place, f"says of {slug} something that is no version and no digest")
+    if not entry.targets or len(set(entry.targets)) < len(entry.targets):
+        raise _broken(place, f"names no target of {slug}, or one twice")
+    for target in entry.targets:
+        if why := _wrong_target(place, slug, target):
+            raise _broken(place, why)
+    return entry
+
+
+def _targets(given: Any) -> tuple[str, ...]:
+    are_texts = isinstance(given, list) and all(isinstance(target, str) for target in given)
+    return tuple(given) if are_texts else ()
+
+
+def _is_version(given: Any) -> bool:
+    return type(given) is int and 0 < given < 10**9
+
+
+def _are_ids(entry: Locked) -> bool:
+    texts = (entry.registry, entry.content_hash, entry.entry_hash)
+    rules = (_UUID, _HASH, _HASH)
+    return all(
+        isinstance(text, str) and rule.fullmatch(text)
+        for text, rule in zip(texts, rules, strict=True)
+    )
+
+
+def _wrong_target(place: Place, slug: str, target: str) -> str | None:
+    """Say why a text names no folder that is only this skill's, wherever the lock is read."""
+    shown = (target if target.isprintable() else ascii(target))[:200]
+    inside = target
+    if place.scope == "user":
+        if not target.startswith(("~/", "/")):
+            return f"has a target {shown}, which begins nowhere"
+        inside = target.removeprefix("~").removeprefix("/")
+    try:
+        check_path(inside)
+    except InvalidSkill as error:
+        return f"has a target {shown} that no skill can have ({error.rule})"
+    if PurePosixPath(target).name != slug:
+        return f"has a target {shown}, which is no folder of {slug}"
+    return None
+
+
+def _broken(place: Place, what: str) -> Conflict:
+    return Conflict(
+        f"The lock file {place.lock} {what}.",
+        "Take it from git as it was (git checkout -- everyskill.lock), or remove it and install"
+        " anew.",
+    )

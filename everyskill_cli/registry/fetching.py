@@ -1,0 +1,97 @@
+"""Fetching the files of versions out of the cache or the store: nobody has them unverified."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, TypeVar
+
+from everyskill_cli.bundle import unpack
+from everyskill_cli.errors import IntegrityFailure, NotFound
+from everyskill_cli.installs.cache import Cache
+from everyskill_cli.model import Pin, SkillVersion
+from everyskill_cli.registry import Registry
+from everyskill_cli.skill import SkillFile
+from everyskill_cli.stores import content_key
+
+IN_FLIGHT_MAX: Final = 100 * 1024 * 1024  # bytes of objects that are fetched and not yet written
+Files = tuple[SkillFile, ...]
+Item = TypeVar("Item")
+Fetched = TypeVar("Fetched")
+
+
+def fetch_all(
+    registry: Registry, pins: Sequence[Pin], cache: Cache, *, is_offline: bool
+) -> Iterator[tuple[Pin, Files]]:
+    """Give each version's files, in the order of the versions, and fetch some ahead.
+
+    Raises:
+        IntegrityFailure: the bytes are missing, or are not what was published.
+        InvalidSkill: they are, and break a safety rule: nothing of everyskill's made them.
+        Unavailable: the store cannot be reached, and the cache does not have them.
+    """
+
+    def fetch(pin: Pin) -> tuple[Pin, Files]:
+        return pin, fetch_files(registry, pin.version, cache, is_offline=is_offline)
+
+    if len(pins) <= 1:
+        yield from map(fetch, pins)
+        return
+    jobs = 1 if is_offline else registry.store.jobs  # opened here, once, before the threads
+    yield from _ahead(fetch, pins, jobs, lambda pin: pin.version.size_bytes)
+
+
+def fetch_files(
+    registry: Registry, version: SkillVersion, cache: Cache, *, is_offline: bool = False
+) -> Files:
+    """Give one version's files; see ``fetch_all``."""
+    key = content_key(version.content_hash)
+    data = cache.get(key)
+    is_new = data is None
+    if data is None:
+        data = fetch_object(registry, version)
+    files = unpack(data, version.content_type, version.files)
+    if is_new and not is_offline:
+        cache.add(key, data, version.content_type)
+    return files
+
+
+def fetch_object(registry: Registry, version: SkillVersion) -> bytes:
+    """Give a version's object out of the store; nobody publishes a row without one."""
+    key = content_key(version.content_hash)
+    try:
+        return registry.store.get(key)
+    except NotFound as error:
+        raise IntegrityFailure(
+            f"The bytes of version {version.version} are missing:"
+            f" there is nothing at {registry.store.location(key)}.",
+            "Restore that object from a backup of the store, and find out who removed it.",
+        ) from error
+
+
+def _ahead(
+    work: Callable[[Item], Fetched],
+    items: Iterable[Item],
+    jobs: int,
+    size_of: Callable[[Item], int],
+) -> Iterator[Fetched]:
+    """Do work in threads, and give its results in order; so much ahead as memory allows."""
+    from concurrent.futures import Future, ThreadPoolExecutor  # one skill does not pay for it
+
+    waiting = deque(items)
+    begun: deque[tuple[Future[Fetched], int]] = deque()
+    pool = ThreadPoolExecutor(jobs, "everyskill-fetch")
+    held = 0
+    try:
+        while waiting or begun:
+            while waiting and (
+                not begun or (len(begun) < 2 * jobs and held + size_of(waiting[0]) <= IN_FLIGHT_MAX)
+            ):
+                item = waiting.popleft()
+                held += size_of(item)
+                begun.append((pool.submit(work, item), size_of(item)))
+            future, size = begun.popleft()
+            yield future.result()
+            held -= size
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,275 @@
+"""Installing chosen versions into folders: all of them are made ready, and then each is swapped in.
+
+Whatever can go wrong goes wrong before the first swap: local edits, bytes that are not what was
+published, a folder that cannot be written. Then nothing was changed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from everyskill_cli.database.queries import pins as pin_queries
+from everyskill_cli.errors import Conflict
+from everyskill_cli.installs.folder import Seen
+from everyskill_cli.installs.leftovers import Journal, recover
+from everyskill_cli.installs.swap import Work, look_at
+from everyskill_cli.model import (
+    FileChange,
+    FileEntry,
+    Finding,
+    InstallResult,
+    InstallStatus,
+    Pin,
+    Scope,
+)
+from everyskill_cli.registry import Registry
+from everyskill_cli.registry.fetching import fetch_all
+from everyskill_cli.registry.manifests import changed_files
+from everyskill_cli.registry.wanted import Choice, Wanted
+from everyskill_cli.registry.watch import Watch
+
+if TYPE_CHECKING:
+    from everyskill_cli.installs.cache import Cache
+    from everyskill_cli.installs.places import Place
+
+NAMED_MAX: Final = 5  # files that one refusal names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallOptions:
+    """What the caller asked for.
+
+    Attributes:
+        agents: names of agents into whose folders it goes.
+        scope: whose folders: a project's, or the user's.
+        to: another folder that it goes into.
+        frozen: exactly what the lock says, and nothing is written but that.
+        force: replace what nobody published, and keep a copy of it.
+        dry_run: change nothing.
+    """
+
+    agents: tuple[str, ...] = ()
+    scope: Scope = "project"
+    to: Path | None = None
+    frozen: bool = False
+    force: bool = False
+    dry_run: bool = False
+
+
+@dataclass(slots=True)
+class Step:
+    """One skill in one folder.
+
+    Attributes:
+        seen: what stood there.
+        found: the version that stood there; None where it was none.
+        kept: where somebody's own work was moved to.
+    """
+
+    wanted: Wanted
+    path: Path
+    seen: Seen
+    found: int | None = None
+    work: Work | None = None
+    kept: Path | None = None
+
+    @property
+    def pin(self) -> Pin:
+        """The version that goes there."""
+        return self.wanted.pin
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it is there already."""
+        return self.seen.content_hash == self.pin.version.content_hash
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether something stands there that nobody published."""
+        return is_something(self.seen) and self.found is None
+
+    @property
+    def changes(self) -> tuple[FileChange, ...]:
+        """How the new files differ from what stood there."""
+        if not is_something(self.seen):
+            return ()
+        return changed_files(self.seen.files, self.pin.version.files)
+
+
+def is_something(seen: Seen) -> bool:
+    """Tell whether anything stands there that could be lost; an empty folder is nothing."""
+    return seen.kind == "other" or bool(seen.files or seen.strange)
+
+
+@dataclass(slots=True)
+class Installation:
+    """One command that installs.
+
+    Attributes:
+        targets: the folders of each skill, by slug.
+        warnings: what a person should know.
+    """
+
+    registry: Registry
+    place: Place
+    choice: Choice
+    targets: Mapping[str, Sequence[str]]
+    options: InstallOptions
+    cache: Cache
+    watch: Watch
+    steps: list[Step] = field(default_factory=list)
+    warnings: list[Finding] = field(default_factory=list)
+
+    def run(self) -> list[InstallResult]:
+        """Carry it out.
+
+        Raises:
+            Conflict: a folder holds what nobody published, and nobody said ``force``.
+            IntegrityFailure, InvalidSkill, Unavailable, Forbidden: see ``fetch_all`` and ``Work``.
+        """
+        self._look()
+        self._refuse_edits()
+        if not self.options.dry_run:
+            self._carry_out()
+        return [self._result(step) for step in self.steps]
+
+    def _look(self) -> None:
+        """See what stands in each folder, after what an interrupted command left was settled."""
+        places: dict[Path, tuple[Wanted, Path]] = {}
+        for wanted in self.choice.wanted:
+            for target in self.targets[wanted.pin.slug]:
+                path = self.place.path_of(target)
+                real = Path(os.path.realpath(path.parent), path.name)
+                places.setdefault(real, (wanted, path))
+        if not self.options.dry_run:
+            self.warnings += settle(real.parent for real in places)
+        self.steps = [Step(wanted, path, look_at(path)) for wanted, path in places.values()]
+        for step in self.steps:
+            step.found = _known(step)
+        self._find_others()
+
+    def _find_others(self) -> None:
+        """Find out whether what stands in a folder is any other version of its skill."""
+        unknown = [s for s in self.steps if s.is_edited and s.seen.content_hash is not None]
+        if not unknown or self.choice.is_offline:
+            return
+        with self.registry.database.reading() as tx:
+            numbers = pin_queries.numbers(
+                tx, {(step.pin.slug, str(step.seen.content_hash)) for step in unknown}
+            )
+        for step in unknown:
+            step.found = numbers.get((step.pin.slug, str(step.seen.content_hash)))
+
+    def _refuse_edits(self) -> None:
+        edited = [step for step in self.steps if step.is_edited]
+        if not edited or self.options.force:
+            return
+        first, *others = (self._edits(step) for step in edited)
+        also = f" Also: {' '.join(others[:NAMED_MAX])}" if others else ""
+        raise Conflict(
+            first,
+            "Nothing was changed. Move your work elsewhere, or add --force: it replaces the folder,"
+            f" and keeps a copy beside it.{also}",
+        )
+
+    def _edits(self, step: Step) -> str:
+        locked, before = step.wanted.locked, step.wanted.before or step.pin
+        files = edited_files(step.seen, before.version.files)
+        names = ", ".join(files[:NAMED_MAX])
+        more = f" and {len(files) - NAMED_MAX:,} more" if len(files) > NAMED_MAX else ""
+        is_ours = locked is not None and self.place.target_of(step.path) in locked.targets
+        if step.seen.kind == "other":
+            return f"{step.path} is a link or a file, and none of everyskill's."
+        if is_ours:
+            return f"{step.path} has local edits: {names}{more}."
+        return (
+            f"{step.path} was not installed by everyskill; it differs from"
+            f" {step.pin.slug}@{before.version.version} in {names}{more}."
+        )
+
+    def _carry_out(self) -> None:
+        """Make everything ready, and then swap it in; where something fails before, undo all."""
+        ready: list[Work] = []
+        is_ready = False
+        try:
+            self._stage(ready)
+            is_ready = True
+            for step in self.steps:
+                if step.work is not None:
+                    step.kept = step.work.put(step.seen)
+                if step.kept is not None:
+                    self.warnings.append(kept_copy(step.path, step.kept))
+        finally:
+            for work in ready:
+                work.close(undo=not is_ready)
+
+    def _stage(self, ready: list[Work]) -> None:
+        todo: dict[str, list[Step]] = {}
+        for step in self.steps:
+            if not step.is_done:
+                todo.setdefault(step.pin.slug, []).append(step)
+        pins = [steps[0].pin for steps in todo.values()]
+        files_of = fetch_all(self.registry, pins, self.cache, is_offline=self.choice.is_offline)
+        for done, (pin, files) in enumerate(files_of):
+            self.watch.install(done, len(pins))
+            if self.watch.stopped:
+                raise KeyboardInterrupt
+            for step in todo[pin.slug]:
+                old = step.seen.content_hash if step.found is not None else None
+                journal = Journal(step.path.name, pin.version.content_hash, old)
+                step.work = Work.begin(step.path, journal)
+                ready.append(step.work)
+                step.work.stage(files)
+
+    def _result(self, step: Step) -> InstallResult:
+        version = step.pin.version
+        return InstallResult(
+            slug=step.pin.slug,
+            version=version.version,
+            previous_version=step.found,
+            status=self._status(step),
+            pinned=step.wanted.pinned,
+            scope=self.place.scope,
+            path=str(step.path),
+            agents=self.place.readers(step.path),
+            content_hash=version.content_hash,
+            changes=() if step.is_done else step.changes,
+            kept=None if step.kept is None else str(step.kept),
+        )
+
+    def _status(self, step: Step) -> InstallStatus:
+        if step.is_done:
+            return "unchanged"
+        if self.options.dry_run:
+            return "would-update" if is_something(step.seen) else "would-install"
+        return "updated" if is_something(step.seen) else "installed"
+
+
+def edited_files(seen: Seen, published: tuple[FileEntry, ...]) -> list[str]:
+    """Name the files in which a folder differs from a version."""
+    changed = {change.path for change in changed_files(published, seen.files)}
+    return sorted(changed | set(seen.strange))
+
+
+def _known(step: Step) -> int | None:
+    """Give the version that stands in a folder, as far as that is known without asking."""
+    digest, locked = step.seen.content_hash, step.wanted.locked
+    if digest is None:
+        return None
+    if digest == step.pin.version.content_hash:
+        return step.pin.version.version
+    return locked.version if locked is not None and digest == locked.content_hash else None
+
+
+def kept_copy(target: Path, kept: Path) -> Finding:
+    """Say where somebody's own work is now."""
+    return Finding("kept", f"What stood in {target} is kept in {kept}.")
+
+
+def settle(folders: Iterable[Path]) -> list[Finding]:
+    """Finish or undo what interrupted commands left in some folders; say what is kept of it."""
+    return [kept_copy(*found) for folder in sorted(set(folders)) for found in recover(folder)]
