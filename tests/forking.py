@@ -17,6 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
+NO_EXCHANGE = "TEST_WITHOUT_RENAMEAT2"  # set: a run has no way to exchange two folders at once
+
 
 def serve() -> None:
     """Fork and wait, as the requests on stdin say; end with them, and leave nobody behind."""
@@ -86,6 +88,7 @@ def _be_the_program(request: dict[str, Any]) -> NoReturn:
 
 def _run(request: dict[str, Any]) -> None:
     from everyskill_cli.cli.main import main
+    from everyskill_cli.installs import system
     from tests.steps import Steps
 
     os.environ.clear()
@@ -96,6 +99,8 @@ def _run(request: dict[str, Any]) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(files["stdout"], 1)
     os.dup2(files["stderr"], 2)
+    if request["env"].get(NO_EXCHANGE):  # an operating system without the call
+        system._renameat2 = lambda: None  # type: ignore[assignment]  # in place of a C library
     Steps(files["steps"], request["after"], request["signal"]).watch()
     for words in request["commands"]:
         code = main(words)
@@ -128,7 +133,13 @@ def _warm_up() -> None:
         os.environ.update(EVERYSKILL_HOME=scratch, EVERYSKILL_USER="warm@example.org")
         skill = write_skill(Path(scratch))
         with redirect_stdout(nowhere), redirect_stderr(nowhere):
-            for words in (["publish", str(skill)], ["publish", str(skill)], ["show", "demo"]):
+            for words in (
+                ["publish", str(skill)],
+                ["publish", str(skill)],
+                ["show", "demo"],
+                ["install", "demo", "--scope", "user", "--to", scratch],
+                ["uninstall", "demo", "--scope", "user"],
+            ):
                 main(words)
     _hurry_up_botocore()
     nowhere = S3Store("nowhere", "", S3Settings("http://127.0.0.1:1", "key", "secret"))

@@ -23,13 +23,17 @@ CALLS = (
     "everyskill_cli.stores.base:Store.claim",
     "everyskill_cli.stores.base:Store.put",
     "everyskill_cli.database.engine:_wal",  # the first bytes of a new SQLite file
+    "everyskill_cli.installs.system:_rename",
+    "everyskill_cli.registry.installing:fetch_all",
     "everyskill_cli.cli.render:answer",
     "http.client:HTTPConnection.send",
     "http.client:HTTPResponse.begin",
     "os:fsync",
     "os:link",
     "os:mkdir",
+    "os:rename",
     "os:replace",
+    "os:rmdir",
     "os:unlink",
     "os:write",
 )

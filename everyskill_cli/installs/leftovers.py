@@ -27,6 +27,7 @@ JOURNAL: Final = "journal"
 PARTIAL: Final = "partial"
 READY: Final = "ready"
 OLD: Final = "old"
+DOOMED: Final = "doomed"  # being deleted: half of it is no reason to keep the rest
 JOURNAL_MAX: Final = 4096  # bytes
 PARENT: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -86,7 +87,9 @@ def dispose(parent: int, work: int, name: str, journal: Journal) -> Path | None:
     is_empty = seen.kind == "folder" and not (seen.files or seen.strange)
     if is_empty or seen.content_hash in journal.published:
         with suppress(OSError):  # the next one who installs here tries again
-            clear(work, name)
+            clear(work, DOOMED)
+            os.rename(name, DOOMED, src_dir_fd=work, dst_dir_fd=work)
+            clear(work, DOOMED)
         return None
     return _keep(parent, work, name, journal.target)
 
@@ -143,7 +146,7 @@ def _revive(parent: int, name: str) -> list[tuple[str, str]]:
         if journal is not None:
             _settle(parent, work, journal)
         kept = _dispose_all(parent, work, journal)
-        clear(work, PARTIAL, JOURNAL)
+        clear(work, PARTIAL, DOOMED, JOURNAL)
         with suppress(OSError):  # what could not be deleted stays for the next time
             os.rmdir(name, dir_fd=parent)
         return kept

@@ -101,7 +101,7 @@ def write(place: Place, locked: Mapping[str, Locked]) -> bool:
         if place.lock.read_text(encoding="utf-8") == text:
             return False
     path = Path(os.path.realpath(place.lock))
-    aside = path.with_name(f".{path.name}-{os.urandom(8).hex()}")
+    aside = path.with_name(f".{path.name}.new")  # whoever writes has the place for itself
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_aside(aside, text)
@@ -112,12 +112,11 @@ def write(place: Place, locked: Mapping[str, Locked]) -> bool:
             f"The lock file {place.lock} cannot be written: {error.strerror}.",
             "What was installed stands. Make the folder writable, then run the same command again.",
         ) from error
-    finally:
-        aside.unlink(missing_ok=True)
     return True
 
 
 def _write_aside(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)  # of a command that was killed; opened, it might be a link
     with path.open("x", encoding="utf-8") as file:
         file.write(text)
         file.flush()
@@ -161,7 +160,7 @@ def _parsed(place: Place, data: bytes) -> dict[str, Locked]:
             "Install a newer everyskill.",
         )
     skills = values.pop("skills", {})
-    if found != FORMAT or values or not isinstance(skills, dict):
+    if type(found) is not int or found != FORMAT or values or not isinstance(skills, dict):
         raise _broken(place, "is no lock of everyskill")
     return {slug: _entry(place, slug, block) for slug, block in skills.items()}
 

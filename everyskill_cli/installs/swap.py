@@ -12,6 +12,7 @@ is what was published; anything else is somebody's work, and kept.
             partial/                    being written
             ready/                      complete; after the exchange, what stood in the target
             old/                        what stood in the target
+            doomed/                     being deleted
         .everyskill-kept/
             code-review-20261127T081500Z/
 """
@@ -28,6 +29,7 @@ from typing import Final, Self
 from everyskill_cli.errors import Conflict
 from everyskill_cli.installs.folder import ABSENT, FOLDER, Seen, look
 from everyskill_cli.installs.leftovers import (
+    DOOMED,
     JOURNAL,
     NEW,
     OLD,
@@ -113,7 +115,7 @@ class Work:
         with suppress(OSError):
             self._dispose(READY)
             self._dispose(OLD)
-            clear(self._folder, PARTIAL, JOURNAL)
+            clear(self._folder, PARTIAL, DOOMED, JOURNAL)
             os.rmdir(self._name, dir_fd=self._parent)
         for descriptor in (self._folder, self._parent):
             os.close(descriptor)

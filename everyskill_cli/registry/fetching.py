@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from everyskill_cli.bundle import unpack
-from everyskill_cli.errors import IntegrityFailure, NotFound
+from everyskill_cli.errors import IntegrityFailure, InvalidSkill, NotFound
 from everyskill_cli.installs.cache import Cache
 from everyskill_cli.model import Pin, SkillVersion
 from everyskill_cli.registry import Registry
@@ -32,13 +33,33 @@ def fetch_all(
     """
 
     def fetch(pin: Pin) -> tuple[Pin, Files]:
-        return pin, fetch_files(registry, pin.version, cache, is_offline=is_offline)
+        with _named(f"{pin.slug}@{pin.version.version}"):
+            return pin, fetch_files(registry, pin.version, cache, is_offline=is_offline)
 
     if len(pins) <= 1:
         yield from map(fetch, pins)
         return
     jobs = 1 if is_offline else registry.store.jobs  # opened here, once, before the threads
     yield from _ahead(fetch, pins, jobs, lambda pin: pin.version.size_bytes)
+
+
+@contextmanager
+def _named(version: str) -> Iterator[None]:
+    """Say of which version something is wrong: of many, one stops all."""
+    try:
+        yield
+    except InvalidSkill as error:
+        raise InvalidSkill(
+            f"The stored bytes of {version} break a rule: {error.message}",
+            "Nothing of everyskill's made them. Install another version, and find out who did.",
+            rule=error.rule,
+            path=error.path,
+            line=error.line,
+        ) from error
+    except IntegrityFailure as error:
+        raise IntegrityFailure(
+            f"{version} is not what was published: {error.message}", error.hint
+        ) from error
 
 
 def fetch_files(

@@ -204,7 +204,7 @@ class Installation:
                 if step.kept is not None:
                     self.warnings.append(kept_copy(step.path, step.kept))
         finally:
-            for work in ready:
+            for work in reversed(ready):  # the first has made the folders that others are in
                 work.close(undo=not is_ready)
 
     def _stage(self, ready: list[Work]) -> None:

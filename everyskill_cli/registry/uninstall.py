@@ -75,7 +75,8 @@ def _remove(
     place: Place, entry: Locked, target: str, seen: Seen, options: InstallOptions
 ) -> InstallResult:
     path, kept = place.path_of(target), None
-    if seen.kind != "absent" and not options.dry_run:
+    # Looked at once more: two targets are one folder where a link leads from one to the other.
+    if not options.dry_run and look_at(path).kind != "absent":
         work = Work.begin(path, Journal(path.name, None, entry.content_hash))
         try:
             kept = work.remove()
