@@ -15,7 +15,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import changed_tree, far_away, new_tree, one_folder, one_skill, startup
+from benchmarks import changed_tree, far_away, far_install, new_tree, one_folder, one_skill, startup
 from benchmarks.lab import ROOT, Lab, add_options, version_of
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -27,6 +27,7 @@ SCRIPTS = {
     "P5": changed_tree,
     "P6": new_tree,
     "P7": far_away,
+    "P13": far_install,
 }
 ABOUT = """\
 # Measured
@@ -42,7 +43,7 @@ def main() -> None:
     """Run what was asked for; a full run at full size is written down."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("names", nargs="*", metavar="P", help="P1 to P7; all without one")
+    parser.add_argument("names", nargs="*", metavar="P", help="P1 to P7, P13; all without one")
     add_options(parser)
     arguments = parser.parse_args()
     unknown = set(arguments.names) - SCRIPTS.keys()
