@@ -24,9 +24,11 @@ from everyskill_cli.model import (
     PublishAnswer,
     RateAnswer,
     RatingPage,
+    ReleaseAnswer,
     ShowAnswer,
     SkillPage,
     UpgradeAnswer,
+    UseAnswer,
     VersionPage,
 )
 
@@ -35,6 +37,8 @@ ANSWERS: tuple[type, ...] = (
     PublishAnswer,
     CheckAnswer,
     RateAnswer,
+    ReleaseAnswer,
+    UseAnswer,
     ShowAnswer,
     SkillPage,
     VersionPage,

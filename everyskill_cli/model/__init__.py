@@ -19,8 +19,13 @@ if TYPE_CHECKING:
         PublishResult,
         RateAnswer,
         RateResult,
+        ReleaseAnswer,
+        ReleaseResult,
+        UseAnswer,
+        UseResult,
     )
     from everyskill_cli.model.answers import (
+        EventEntry,
         RatingEntry,
         RatingPage,
         ShowAnswer,
@@ -54,6 +59,7 @@ if TYPE_CHECKING:
     )
     from everyskill_cli.model.words import (
         CONTENT_MAX,
+        EXTERNAL_ID_MAX,
         HOURS_MAX,
         SLUG_MAX,
         SLUG_PATTERN,
@@ -71,6 +77,7 @@ if TYPE_CHECKING:
         PublishStatus,
         RateStatus,
         Reference,
+        ReleaseStatus,
         Setting,
         Sort,
         VersionStatus,
@@ -79,6 +86,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONTENT_MAX",
+    "EXTERNAL_ID_MAX",
     "HOURS_MAX",
     "SLUG_MAX",
     "SLUG_PATTERN",
@@ -92,6 +100,7 @@ __all__ = [
     "Condemned",
     "ConfigAnswer",
     "DoctorAnswer",
+    "EventEntry",
     "EventKind",
     "FileChange",
     "FileEntry",
@@ -112,6 +121,9 @@ __all__ = [
     "RatingPage",
     "Reference",
     "RegistryRecord",
+    "ReleaseAnswer",
+    "ReleaseResult",
+    "ReleaseStatus",
     "SchemaChange",
     "Setting",
     "ShowAnswer",
@@ -123,6 +135,8 @@ __all__ = [
     "Tombstone",
     "UpgradeAnswer",
     "UsageEvent",
+    "UseAnswer",
+    "UseResult",
     "User",
     "VersionEvent",
     "VersionPage",
@@ -136,6 +150,7 @@ __all__ = [
 _HOMES = {
     "words": (
         "CONTENT_MAX",
+        "EXTERNAL_ID_MAX",
         "HOURS_MAX",
         "SLUG_MAX",
         "SLUG_PATTERN",
@@ -153,6 +168,7 @@ _HOMES = {
         "PublishStatus",
         "RateStatus",
         "Reference",
+        "ReleaseStatus",
         "Setting",
         "Sort",
         "VersionStatus",
@@ -175,6 +191,7 @@ _HOMES = {
         "VersionState",
     ),
     "answers": (
+        "EventEntry",
         "RatingEntry",
         "RatingPage",
         "ShowAnswer",
@@ -190,6 +207,10 @@ _HOMES = {
         "PublishResult",
         "RateAnswer",
         "RateResult",
+        "ReleaseAnswer",
+        "ReleaseResult",
+        "UseAnswer",
+        "UseResult",
     ),
     "reports": (
         "Check",
