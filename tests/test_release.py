@@ -15,6 +15,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import text
 
+from everyskill_cli.database.queries import history
 from everyskill_cli.errors import Conflict, IntegrityFailure, NotFound, UsageError
 from everyskill_cli.model import Reference
 from everyskill_cli.registry import Registry
@@ -146,7 +147,12 @@ def test_nothing_is_rewritten_and_everything_is_told(desk):
         ("publish", 2, None, None),
     ]
     assert {event.actor for event in story} == {"ann@example.org"}
-    assert show(registry, DEMO).summary.events == ()
+    shown = show(registry, DEMO)
+    assert shown.summary.events == ()
+    with registry.database.reading() as tx:
+        newest = history.stories(tx, shown.skill.id, [1, 2, 3], 2)
+    assert [event.kind for event in newest[2]] == ["promote", "unyank"]
+    assert newest.keys() == {2}
 
 
 # Promote.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 
@@ -26,6 +27,7 @@ from tests.rows import append
 from tests.servers.cut import Cut, CutProxy
 
 DEMO = Reference("demo")
+NAMES = ("demo", "other")
 
 
 @pytest.fixture
@@ -180,6 +182,28 @@ def test_many_at_once_lose_nothing_and_count_nothing_twice(registry, database_ur
     assert [done.stderr for done in ended if done.code] == []
     statuses = Counter(done.json["status"] for done in ended)
     assert (statuses["recorded"], show(registry, DEMO).skill.total_uses) == (25, 25)
+
+
+def test_uses_of_several_skills_never_wait_for_each_other_for_ever(registry, tmp_path):
+    """In whatever order they are given, beside somebody who publishes these skills."""
+    skills = [Reference("demo", 1), Reference("other", 1)]
+
+    def use_both(order: int) -> None:
+        with closing(Registry(registry.settings, "write")) as mine:
+            for _ in range(15):
+                record(mine, [Use(skill=skill) for skill in skills[::order]])
+
+    def publish_both() -> None:
+        with closing(Registry(registry.settings, "write")) as mine:
+            for number in range(10):
+                new = [write_skill(tmp_path / "new", name, f"{number}") for name in NAMES]
+                publish(mine, new, PublishOptions())
+
+    with ThreadPoolExecutor(4) as threads:
+        running = [threads.submit(use_both, order) for order in (1, -1, -1)]
+        for future in [*running, threads.submit(publish_both)]:
+            future.result()
+    assert len(recorded(registry, "id")) == 90
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

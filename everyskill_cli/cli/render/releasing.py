@@ -96,7 +96,11 @@ def _release_fields(result: ReleaseResult) -> tuple[Field, ...]:
 
     return (
         Field("published_version", at(result.published_version), "published"),
-        Field("draft_version", at(result.draft_version), "draft"),
+        Field(
+            "draft_version",
+            at(result.draft_version) if result.draft_version is not None else None,
+            "draft",
+        ),
         Field("previous_version", only_piped(result.previous_version)),
         Field("reason", Words(flowing(reason).spans, reason) if reason else None),
         Field(
