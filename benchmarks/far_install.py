@@ -39,7 +39,7 @@ def measure(lab: Lab) -> list[Result]:
     registry = lab.registry("SQLite")
     run([str(lab.program), "publish", str(tree)], lab.environment(registry.variables))
     lock = _lock(lab, registry, tree)
-    objects = {path.name: object_of(lab, registry, path.name) for path in sorted(tree.iterdir())}
+    objects = {name: object_of(lab, registry, name) for name in _skills(tree)}
     _put(lab, objects)
     size = sum(map(len, objects.values()))
     result.inputs = f"{skills} skills of {3 * skills} files, {size:,} bytes"
@@ -63,10 +63,13 @@ def measure(lab: Lab) -> list[Result]:
 def _lock(lab: Lab, registry: Registry, tree: Path) -> Path:
     """Install all skills once, by name, and give the lock that this leaves."""
     checkout = _checkout(lab)
-    names = [path.name for path in sorted(tree.iterdir())]
-    command = [str(lab.program), "install", *names, "--agent", "claude-code"]
+    command = [str(lab.program), "install", *_skills(tree), "--agent", "claude-code"]
     run(command, lab.environment(registry.variables), checkout)
     return checkout / "everyskill.lock"
+
+
+def _skills(tree: Path) -> list[str]:
+    return sorted(path.parent.name for path in tree.glob("*/*/SKILL.md"))
 
 
 def _checkout(lab: Lab) -> Path:
@@ -79,7 +82,8 @@ def _install(lab: Lab, variables: dict[str, str], lock: Path, tree: Path) -> Cos
     checkout = _checkout(lab)
     shutil.copy(lock, checkout)
     cost, _ = run([str(lab.program), "install"], lab.environment(variables), checkout)
-    if files_of(checkout / ".claude/skills") != files_of(tree):
+    found = files_of(checkout / ".claude/skills")
+    if found != {path.partition("/")[2]: data for path, data in files_of(tree).items()}:
         raise RunFailed("What is installed is not what was published.")
     return cost
 

@@ -27,9 +27,11 @@ from everyskill_cli.model import (
     PublishAnswer,
     RateAnswer,
     RatingPage,
+    ReleaseAnswer,
     ShowAnswer,
     SkillPage,
     UpgradeAnswer,
+    UseAnswer,
     VersionPage,
 )
 
@@ -38,6 +40,8 @@ ANSWERS: tuple[type, ...] = (
     PublishAnswer,
     CheckAnswer,
     RateAnswer,
+    ReleaseAnswer,
+    UseAnswer,
     ShowAnswer,
     SkillPage,
     VersionPage,

@@ -16,7 +16,7 @@ from everyskill_cli.cli import render
 from everyskill_cli.cli.render import batches, checking, installing, lists, verbs
 from everyskill_cli.cli.render.blocks import Column
 from everyskill_cli.errors import EveryskillError
-from everyskill_cli.model import PublishAnswer, RateAnswer, ShowAnswer
+from everyskill_cli.model import PublishAnswer, RateAnswer, ReleaseAnswer, ShowAnswer, UseAnswer
 from tests.samples import ANSWERS, ROOT, filled, hints_of
 
 DOCUMENT = (ROOT / "docs/json.md").read_text(encoding="utf-8")
@@ -142,9 +142,21 @@ def keys_of(value: object) -> list[str]:
     return list(dict.fromkeys(re.findall(r"^(\w+):", out.getvalue(), re.MULTILINE)))
 
 
-@pytest.mark.parametrize(("command", "kind"), [("publish", PublishAnswer), ("rate", RateAnswer)])
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        ("publish", PublishAnswer),
+        ("rate", RateAnswer),
+        ("promote", ReleaseAnswer),
+        ("rollback", ReleaseAnswer),
+        ("yank", ReleaseAnswer),
+        ("unyank", ReleaseAnswer),
+        ("use", UseAnswer),
+    ],
+)
 def test_the_keys_of_an_action_in_a_pipe_are_documented(command: str, kind: type) -> None:
-    row = re.search(rf"^\| `{command}` \| (.+) \|$", PIPE, re.MULTILINE)
+    others = r"(?:`\w+`, )*"
+    row = re.search(rf"^\| {others}`{command}`(?:, `\w+`)* \| (.+) \|$", PIPE, re.MULTILINE)
     assert row
     said = re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", row[1]))
     value = filled(kind, "x")

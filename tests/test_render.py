@@ -25,12 +25,15 @@ from everyskill_cli.errors import InvalidSkill, NotFound, Unavailable
 from everyskill_cli.model import (
     Check,
     DoctorAnswer,
+    EventEntry,
     Finding,
     Problem,
     PublishAnswer,
     PublishResult,
     RateAnswer,
     RatingPage,
+    ReleaseAnswer,
+    ReleaseResult,
     SchemaChange,
     ShowAnswer,
     SkillPage,
@@ -187,6 +190,59 @@ def test_rate_says_that_a_rating_is_gone() -> None:
     value = dataclasses.replace(value, results=(result,))
     assert "your rating is taken back" in drawn(value)
     assert "average_rating" not in piped(value).replace("version_average_rating", "")
+
+
+# promote, rollback, yank, unyank, use
+
+
+@pytest.mark.parametrize(
+    ("status", "published", "before", "says"),
+    [
+        ("promoted", 3, 2, "promoted code-review@3  instead of version 2"),
+        ("promoted", 3, None, "promoted code-review@3  nothing was published before"),
+        ("rolled-back", 3, 4, "rolled-back code-review@3  instead of version 4"),
+        ("yanked", 2, 3, "yanked code-review@3  version 2 is published instead"),
+        ("yanked", None, 3, "yanked code-review@3  nothing is published now"),
+        ("yanked", 4, 4, "yanked code-review@3  version 4 stays published"),
+        ("unyanked", None, None, "unyanked code-review@3  nothing is published"),
+        ("unchanged", 3, 3, "unchanged code-review@3  it stands so already"),
+    ],
+)
+def test_a_pointer_that_moved_is_said_with_what_it_left(
+    status: Any, published: int | None, before: int | None, says: str
+) -> None:
+    result = dataclasses.replace(
+        filled(ReleaseResult, "x", empty=True),
+        slug="code-review",
+        published_version=published,
+        previous_version=before,
+    )
+    value = ReleaseAnswer(status=status, results=(result,), warnings=())
+    shown = drawn(value)
+    assert shown.splitlines()[0].rstrip() == says
+    assert f"published     {f'version {published}' if published else 'none'}" in shown
+    assert "everyskill versions code-review" in shown
+    assert piped(value).splitlines()[0] == f"{status} code-review@3"
+
+
+def test_the_story_stands_below_the_versions_the_newest_first() -> None:
+    def event(seq: int, kind: Any) -> EventEntry:
+        return dataclasses.replace(filled(EventEntry, "Because."), seq=seq, kind=kind)
+
+    page: VersionPage = filled(VersionPage, "x")
+    first, second = page.items
+    first = dataclasses.replace(first, events=(event(4, "yank"), event(1, "publish")))
+    second = dataclasses.replace(second, events=(event(3, "rollback"), event(2, "draft")))
+    value = dataclasses.replace(page, items=(first, second))
+    story = drawn(value).partition("Story\n")[2].splitlines()
+    kinds = ("yank", "rollback", "draft", "publish")
+    assert [kind in line for kind, line in zip(kinds, story[1:], strict=True)] == [True] * 4
+    columns = piped(value).splitlines()[0].split("\t")
+    assert columns[-1] == (
+        "yank at 2026-01-02T03:04:05.678Z by Because.: Because.; "
+        "publish at 2026-01-02T03:04:05.678Z by Because.: Because."
+    )
+    assert "Story" not in drawn(filled(ShowAnswer, "x"))
 
 
 # show

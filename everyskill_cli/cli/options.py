@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from everyskill_cli.model import TAGS_MAX, TEXT_MAX, Access, Opinion, Reference, is_slug
+from everyskill_cli.errors import UsageError
+from everyskill_cli.model import (
+    EXTERNAL_ID_MAX,
+    TAGS_MAX,
+    TEXT_MAX,
+    Access,
+    Opinion,
+    Reference,
+    is_slug,
+)
 
 if TYPE_CHECKING:
     from everyskill_cli.cli.render import Form
@@ -73,6 +83,22 @@ def prose(text: str) -> str:
         raise typer.BadParameter("The text is not UTF-8.") from error
     if len(text) > TEXT_MAX:
         raise typer.BadParameter(f"The text has {len(text)} characters; {TEXT_MAX} are allowed.")
+    return text
+
+
+def reason(text: str) -> str:
+    """Read why something is done that nobody does without a reason."""
+    if not text.strip():
+        raise typer.BadParameter("The reason is empty.")
+    return prose(text)
+
+
+def external_id(text: str) -> str:
+    """Read an id that the caller made: one line that can be seen whole."""
+    if not text.isprintable() or not 1 <= len(text) <= EXTERNAL_ID_MAX:
+        raise typer.BadParameter(
+            f"{text!a} is not an id of 1 to {EXTERNAL_ID_MAX} printable characters."
+        )
     return text
 
 
@@ -177,6 +203,19 @@ Skill = Annotated[
         show_default=False,
     ),
 ]
+Why = Annotated[
+    str | None,
+    typer.Option("-m", "--message", parser=prose, metavar="TEXT", help="Why, for the history."),
+]
+ExpectPublished = Annotated[
+    int | None,
+    typer.Option(
+        "--expect",
+        parser=whole_number(0, 999_999_999),
+        metavar="N",
+        help="Only if N is its published version; 0: none is.",
+    ),
+]
 
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would happen, and write nothing.")
@@ -220,3 +259,21 @@ def only_form(form: Form, *, as_json: bool) -> Form:
     if as_json and form not in ("text", "json"):
         raise typer.BadParameter(f"--json and --format {form} exclude each other.")
     return "json" if as_json else form
+
+
+def consent(*, yes: bool) -> Callable[[str], None] | None:
+    """Make what asks a person; None where --yes has answered already."""
+    return None if yes else _ask
+
+
+def _ask(what: str) -> None:
+    """Ask at a terminal whether that is wanted; else say which option says so."""
+    from everyskill_cli.cli import render
+
+    if not sys.stdin.isatty():
+        raise UsageError(
+            what, "Agree to that with --yes, or name what to use instead: --successor M."
+        )
+    if not render.question(f"{what} Go on?"):
+        render.note("Nothing was changed.")
+        raise typer.Abort

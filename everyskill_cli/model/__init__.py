@@ -19,8 +19,13 @@ if TYPE_CHECKING:
         PublishResult,
         RateAnswer,
         RateResult,
+        ReleaseAnswer,
+        ReleaseResult,
+        UseAnswer,
+        UseResult,
     )
     from everyskill_cli.model.answers import (
+        EventEntry,
         RatingEntry,
         RatingPage,
         ShowAnswer,
@@ -62,6 +67,7 @@ if TYPE_CHECKING:
     )
     from everyskill_cli.model.words import (
         CONTENT_MAX,
+        EXTERNAL_ID_MAX,
         HOURS_MAX,
         SLUG_MAX,
         SLUG_PATTERN,
@@ -81,6 +87,7 @@ if TYPE_CHECKING:
         PublishStatus,
         RateStatus,
         Reference,
+        ReleaseStatus,
         Scope,
         Setting,
         Sort,
@@ -90,6 +97,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONTENT_MAX",
+    "EXTERNAL_ID_MAX",
     "HOURS_MAX",
     "SLUG_MAX",
     "SLUG_PATTERN",
@@ -103,6 +111,7 @@ __all__ = [
     "Condemned",
     "ConfigAnswer",
     "DoctorAnswer",
+    "EventEntry",
     "EventKind",
     "FileChange",
     "FileEntry",
@@ -131,6 +140,9 @@ __all__ = [
     "RatingPage",
     "Reference",
     "RegistryRecord",
+    "ReleaseAnswer",
+    "ReleaseResult",
+    "ReleaseStatus",
     "SchemaChange",
     "Scope",
     "Setting",
@@ -143,6 +155,8 @@ __all__ = [
     "Tombstone",
     "UpgradeAnswer",
     "UsageEvent",
+    "UseAnswer",
+    "UseResult",
     "User",
     "VersionEvent",
     "VersionPage",
@@ -156,6 +170,7 @@ __all__ = [
 _HOMES = {
     "words": (
         "CONTENT_MAX",
+        "EXTERNAL_ID_MAX",
         "HOURS_MAX",
         "SLUG_MAX",
         "SLUG_PATTERN",
@@ -176,6 +191,7 @@ _HOMES = {
         "RateStatus",
         "Reference",
         "Scope",
+        "ReleaseStatus",
         "Setting",
         "Sort",
         "VersionStatus",
@@ -199,6 +215,7 @@ _HOMES = {
         "VersionState",
     ),
     "answers": (
+        "EventEntry",
         "RatingEntry",
         "RatingPage",
         "ShowAnswer",
@@ -214,6 +231,10 @@ _HOMES = {
         "PublishResult",
         "RateAnswer",
         "RateResult",
+        "ReleaseAnswer",
+        "ReleaseResult",
+        "UseAnswer",
+        "UseResult",
     ),
     "installs": (
         "InstallAnswer",

@@ -1,9 +1,9 @@
-"""Answers of commands that do something: ``publish``, ``check`` and ``rate``."""
+"""Answers of commands that do something, such as ``publish``, ``rate``, ``promote`` and ``use``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Problem,
         PublishStatus,
         RateStatus,
+        ReleaseStatus,
     )
 
 
@@ -129,4 +130,66 @@ class RateAnswer:
 
     status: RateStatus
     results: tuple[RateResult, ...]
+    warnings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseResult:
+    """Where a skill's pointers stand after one of its versions was moved, withdrawn or taken back.
+
+    Attributes:
+        version: the one that it is about.
+        published_version: the number that the skill's published pointer names afterwards.
+        draft_version: the number that its draft pointer names afterwards.
+        previous_version: the number that the published pointer named before.
+        successor: of a yank: the version to use instead.
+        created_at: of the event that made it so; None where it stood already and nobody looked.
+
+    """
+
+    slug: str
+    version: int
+    published_version: int | None
+    draft_version: int | None
+    previous_version: int | None
+    reason: str | None
+    successor: int | None
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseAnswer:
+    """What ``promote``, ``rollback``, ``yank`` or ``unyank`` did."""
+
+    status: ReleaseStatus
+    results: tuple[ReleaseResult, ...]
+    warnings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseResult:
+    """One use as it stands, and the counts with it.
+
+    Attributes:
+        version: None of a use that another program recorded without one.
+        uses: of this version.
+        total_uses: of the skill.
+
+    """
+
+    slug: str
+    version: int | None
+    tool_name: str
+    external_id: str | None
+    uses: int
+    total_uses: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseAnswer:
+    """What ``use`` did; ``unchanged`` where every use stood there already."""
+
+    status: Literal["recorded", "unchanged"]
+    results: tuple[UseResult, ...]
     warnings: tuple[Finding, ...]

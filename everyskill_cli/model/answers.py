@@ -9,9 +9,29 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from everyskill_cli.model.records import Skill, SkillVersion
-    from everyskill_cli.model.words import (
-        VersionStatus,
-    )
+    from everyskill_cli.model.words import EventKind, VersionStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventEntry:
+    """One event in the story of a version: what, who, when, why, and the pointers after it.
+
+    Attributes:
+        seq: 1, 2, 3 … of the skill.
+        successor: of a yank: the version to use instead.
+        actor: email address of the one who did it.
+
+    """
+
+    seq: int
+    kind: EventKind
+    version: int
+    published_version: int | None
+    draft_version: int | None
+    reason: str | None
+    successor: int | None
+    actor: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +44,7 @@ class VersionSummary:
         author: email address of the one who published it.
         rating_count: how many people rated this version.
         average_rating: × 100, half up; None while unrated.
+        events: what happened to it, newest first; only ``versions`` reads them.
 
     """
 
@@ -44,6 +65,7 @@ class VersionSummary:
     yank_reason: str | None
     successor: int | None
     purged_at: datetime | None
+    events: tuple[EventEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ SLUG_MAX: Final = 64
 TEXT_MAX: Final = 2_000  # characters of a message, a reason or a comment
 TAGS_MAX: Final = 20
 HOURS_MAX: Final = 1_000
+EXTERNAL_ID_MAX: Final = 200  # characters
 CONTENT_MAX: Final = 256 * 1024  # bytes of a published text that skills.content keeps
 
 JsonObject: TypeAlias = dict[str, Any]  # what json.loads gives for an object
@@ -26,6 +27,7 @@ PublishStatus: TypeAlias = Literal[
 ]
 CheckStatus: TypeAlias = Literal["ok", "refused", "failed"]
 RateStatus: TypeAlias = Literal["rated", "replaced", "unchanged", "removed"]
+ReleaseStatus: TypeAlias = Literal["promoted", "rolled-back", "yanked", "unyanked", "unchanged"]
 EventKind: TypeAlias = Literal["publish", "draft", "promote", "rollback", "yank", "unyank", "purge"]
 VersionStatus: TypeAlias = Literal["published", "draft", "superseded", "yanked", "purged"]
 Scope: TypeAlias = Literal["project", "user"]

@@ -15,7 +15,6 @@ from everyskill_cli.bundle import Bundle, pack
 from everyskill_cli.chain import details_hash
 from everyskill_cli.errors import InvalidSkill
 from everyskill_cli.model import (
-    CONTENT_MAX,
     TEXT_MAX,
     EventKind,
     FileChange,
@@ -26,6 +25,7 @@ from everyskill_cli.model import (
     SkillVersion,
 )
 from everyskill_cli.registry.decision import PublishOptions
+from everyskill_cli.registry.excerpt import excerpt
 from everyskill_cli.skill import FoundSkill, LocalSkill, find_skill, look_into
 from everyskill_cli.skill.card import slugify
 from everyskill_cli.stores.base import content_key
@@ -80,7 +80,7 @@ class Candidate:
             allowed_secrets=options.allowed_secrets,
         )
         # The bytes of the files are in the bundle.
-        local = replace(local, files=(), text=_beginning(local.text))
+        local = replace(local, files=(), text=excerpt(local.text))
         return cls(path, local, bundle, len(bundle.data), options)
 
     @classmethod
@@ -244,10 +244,3 @@ def _is_settled(bundle: Bundle, head: Head) -> bool:
 
 def _only_in(path: str, new: Container[str]) -> Literal["added", "removed"]:
     return "added" if path in new else "removed"
-
-
-def _beginning(text: str | None) -> str | None:
-    """Give what search keeps of a text: at most 256 KiB, and never half a character."""
-    if text is None or len(text) * 4 <= CONTENT_MAX:
-        return text
-    return text.encode()[:CONTENT_MAX].decode(errors="ignore")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from everyskill_cli.chain import timestamp
-from everyskill_cli.database.queries import ratings, skills, versions
+from everyskill_cli.database.queries import history, ratings, skills, versions
 from everyskill_cli.errors import UsageError
 from everyskill_cli.model import RatingPage, Reference, SkillPage, Sort, VersionPage
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.lookup import find_skill, find_version, number_to_use
+
+EVENTS_MAX: Final = 1_000  # of a page of versions, the newest
 
 
 def list_skills(registry: Registry, sort: Sort, limit: int, after: str | None) -> SkillPage:
@@ -35,7 +38,7 @@ def list_skills(registry: Registry, sort: Sort, limit: int, after: str | None) -
 def list_versions(
     registry: Registry, reference: Reference, limit: int, after: str | None
 ) -> VersionPage:
-    """Read a page of a skill's versions, newest first.
+    """Read a page of a skill's versions, newest first, each with what happened to it.
 
     Raises:
         NotFound: no such skill.
@@ -50,9 +53,12 @@ def list_versions(
     with registry.database.reading() as tx:
         found = find_skill(tx, reference.slug)
         items = versions.summaries(tx, found.skill.id, found.pointers, limit=limit + 1, below=below)
-    more = len(items) > limit
+        more, items = len(items) > limit, items[:limit]
+        numbers = [item.version for item in items]
+        stories = history.stories(tx, found.skill.id, numbers, EVENTS_MAX)
     return VersionPage(
-        items=tuple(items[:limit]), next=str(items[limit - 1].version) if more else None
+        items=tuple(replace(item, events=stories.get(item.version, ())) for item in items),
+        next=str(numbers[-1]) if more else None,
     )
 
 

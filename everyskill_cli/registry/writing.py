@@ -6,21 +6,21 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from everyskill_cli.database.faults import CommitUnknown, ObjectCondemned
 from everyskill_cli.database.queries import records, skills, users, versions
-from everyskill_cli.errors import Unavailable
 from everyskill_cli.model import Condemned, Finding, Head, SkillVersion, VersionEvent
 from everyskill_cli.registry import Registry, events
 from everyskill_cli.registry.candidate import Candidate
+from everyskill_cli.registry.commits import require_committed
 from everyskill_cli.registry.decision import Decision, decide
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
 
 AUTHORS_NAMED: Final = 5
-LOOK_AGAIN_SECONDS: Final = 0.5
 STALE_MARK: Final = timedelta(minutes=10)  # after this a mark's collector is taken for dead
 
 
@@ -97,7 +97,7 @@ def write(
             registry.store.put(candidate.key, candidate.data(), candidate.bundle.content_type)
             continue
         except CommitUnknown as error:
-            _require_committed(registry, candidates, outcomes, error)
+            require_committed(partial(_stands, registry, candidates, outcomes), error)
         return outcomes
 
 
@@ -224,25 +224,6 @@ def _outlast_collector(registry: Registry, key: str) -> Condemned | None:
                 versions.take_over(tx, mark)
         else:
             time.sleep(0.2)
-
-
-def _require_committed(
-    registry: Registry,
-    candidates: Sequence[Candidate],
-    outcomes: Mapping[str, Outcome],
-    error: CommitUnknown,
-) -> None:
-    """Find out on a new connection whether the transaction was committed; else Unavailable."""
-    try:
-        stands = _stands(registry, candidates, outcomes)
-    except Unavailable:
-        time.sleep(LOOK_AGAIN_SECONDS)
-        stands = _stands(registry, candidates, outcomes)
-    if not stands:
-        raise Unavailable(
-            f"{error.message.rstrip('.')}, and nothing new stands there yet.",
-            "Run the same command again: it has one effect, however often it is run.",
-        ) from error
 
 
 def _stands(

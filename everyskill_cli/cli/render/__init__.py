@@ -31,9 +31,11 @@ if TYPE_CHECKING:
         PublishAnswer,
         RateAnswer,
         RatingPage,
+        ReleaseAnswer,
         ShowAnswer,
         SkillPage,
         UpgradeAnswer,
+        UseAnswer,
         VersionPage,
     )
 
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
         PublishAnswer
         | CheckAnswer
         | RateAnswer
+        | ReleaseAnswer
+        | UseAnswer
         | ShowAnswer
         | SkillPage
         | VersionPage
@@ -62,6 +66,7 @@ __all__ = [
     "line",
     "note",
     "progress",
+    "question",
     "to_json",
     "usage_failure",
     "visible",
@@ -255,6 +260,13 @@ def note(text: str, *, stderr: TextIO | None = None) -> None:
 def line(text: str, *, stdout: TextIO | None = None) -> None:
     """Print text of the program's own on stdout, such as its help; its line breaks stay."""
     streams.write(stdout or sys.stdout, visible(text, keep_newlines=True).rstrip("\n") + "\n")
+
+
+def question(text: str) -> bool:
+    """Ask somebody at a terminal, on stderr, and read the answer; only a yes is one."""
+    sys.stdout.flush()
+    streams.write(sys.stderr, f"{visible(text)} [y/N] ")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def to_json(value: object) -> JsonObject:

@@ -18,6 +18,8 @@ _LAYOUTS: Final = {
     "PublishAnswer": ("verbs", "published"),
     "CheckAnswer": ("checking", "checked"),
     "RateAnswer": ("verbs", "rated"),
+    "ReleaseAnswer": ("releasing", "released"),
+    "UseAnswer": ("releasing", "used"),
     "UpgradeAnswer": ("verbs", "upgraded"),
     "ShowAnswer": ("showing", "shown"),
     "SkillPage": ("lists", "skills"),

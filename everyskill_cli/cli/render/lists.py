@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from everyskill_cli.chain import timestamp
 from everyskill_cli.cli.render.blocks import Block, Column, Quotes, Table
+from everyskill_cli.cli.render.releasing import story, told
 from everyskill_cli.cli.render.words import (
     Words,
     average,
@@ -73,6 +74,7 @@ VERSION_COLUMNS: Final = (
     Column("message", "message", fit="cut", from_width=60),
     Column("yank_reason", place="pipe"),
     Column("successor", place="pipe"),
+    Column("events", place="pipe"),
 )
 RATING_COLUMNS: Final = tuple(
     Column(name)
@@ -122,15 +124,16 @@ def _skill_row(item: SkillSummary, now: datetime) -> tuple[Words, ...]:
 
 
 def versions(value: VersionPage, now: datetime) -> list[Block]:
-    """List versions."""
-    return [version_table(value.items, now)]
+    """List versions, and tell their story."""
+    rows = tuple((*_version_row(item, now), told(item.events)) for item in value.items)
+    return [Table(VERSION_COLUMNS, rows), story(value.items, now)]
 
 
 def version_table(
     items: Iterable[VersionSummary], now: datetime, *, title: str = "", key: str = ""
 ) -> Table:
-    """Make the table of versions, which ``show`` has too."""
-    return Table(VERSION_COLUMNS, tuple(_version_row(v, now) for v in items), title, key)
+    """Make the table of versions for ``show``, which tells no story."""
+    return Table(VERSION_COLUMNS[:-1], tuple(_version_row(v, now) for v in items), title, key)
 
 
 def _version_row(item: VersionSummary, now: datetime) -> tuple[Words, ...]:

@@ -1,0 +1,36 @@
+"""What to do where COMMIT was sent and its answer was lost: look before saying anything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from everyskill_cli.errors import Unavailable
+
+if TYPE_CHECKING:
+    from everyskill_cli.database.faults import CommitUnknown
+
+LOOK_AGAIN_SECONDS: Final = 0.5
+
+
+def require_committed(stands: Callable[[], bool], error: CommitUnknown) -> None:
+    """Find out whether a transaction was committed.
+
+    Args:
+        stands: looks on a new connection for what the transaction would have left.
+        error: what the lost answer was heard of by.
+
+    Raises:
+        Unavailable: nothing of it stands there, or nobody answers.
+    """
+    try:
+        there = stands()
+    except Unavailable:
+        time.sleep(LOOK_AGAIN_SECONDS)
+        there = stands()
+    if not there:
+        raise Unavailable(
+            f"{error.message.rstrip('.')}, and nothing new stands there yet.",
+            "Run the same command again: it has one effect, however often it is run.",
+        ) from error
