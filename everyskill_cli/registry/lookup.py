@@ -50,23 +50,29 @@ def number_to_use(found: Found, reference: Reference) -> int:
         NotFound: the name points to no version.
     """
     skill = found.skill
-    match reference.version:
-        case int(number):
-            return number
-        case "latest":
-            return skill.latest_version
-        case "draft":
-            number_or_none = found.draft_version
-        case _:
-            number_or_none = found.published_version
-    if number_or_none is None:
+    number = number_meant(reference, skill.latest_version, *found.pointers)
+    if number is None:
         name = reference.version or "published"
         other = found.draft_version or skill.latest_version
         raise NotFound(
             f"{skill.slug} has no {name} version.",
             f"Name the version that you mean: {skill.slug}@{other}",
         )
-    return number_or_none
+    return number
+
+
+def number_meant(
+    reference: Reference, latest: int, published: int | None, draft: int | None
+) -> int | None:
+    """Give the number that a reference means to somebody who uses it; None where it means none."""
+    match reference.version:
+        case int(number):
+            return number
+        case "latest":
+            return latest
+        case "draft":
+            return draft
+    return published
 
 
 def find_version(tx: Transaction, found: Found, number: int) -> SkillVersion:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from everyskill_cli.database.queries import ratings, versions
-from everyskill_cli.errors import IntegrityFailure, NotFound
+from everyskill_cli.errors import NotFound
 from everyskill_cli.model import Reference, ShowAnswer, SkillVersion
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.lookup import find_skill, find_version, number_to_show
@@ -52,15 +52,9 @@ def show(registry: Registry, reference: Reference, *, content: bool = False) -> 
 def read_text(registry: Registry, version: SkillVersion) -> str:
     """Fetch a version's bytes, verify them against its row, and give the text of its main file."""
     from everyskill_cli.bundle import unpack  # not for the many that do not ask for the text
+    from everyskill_cli.registry.fetching import fetch_object
 
-    try:
-        data = registry.store.get(version.content_url)
-    except NotFound as error:  # nobody publishes a row without its object
-        raise IntegrityFailure(
-            f"The bytes of version {version.version} are missing:"
-            f" there is nothing at {registry.store.location(version.content_url)}.",
-            "Restore that object from a backup of the store, and find out who removed it.",
-        ) from error
+    data = fetch_object(registry, version)
     files = {file.path: file for file in unpack(data, version.content_type, version.files)}
     main = files.get("SKILL.md") or next(iter(files.values()))
     return main.data.decode("utf-8")

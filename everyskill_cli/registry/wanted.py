@@ -15,6 +15,7 @@ from everyskill_cli.errors import Conflict, IntegrityFailure, NotFound, NotReady
 from everyskill_cli.installs.cache import Cache, verify
 from everyskill_cli.model import Finding, Head, Pin, Reference
 from everyskill_cli.registry import Registry
+from everyskill_cli.registry.lookup import number_meant
 
 if TYPE_CHECKING:
     from everyskill_cli.installs.lock import Locked
@@ -138,13 +139,8 @@ def _number(request: Reference, heads: Mapping[str, Head]) -> int:
     head = heads.get(request.slug)
     if head is None:
         raise NotFound(f"There is no skill {request.slug}.", "See what there is: everyskill list")
-    match request.version:
-        case "latest":
-            return head.latest_version
-        case "draft":
-            number = head.draft_version
-        case _:
-            number = head.published_version
+    pointers = (head.published_version, head.draft_version)
+    number = number_meant(request, head.latest_version, *pointers)
     if number is None:
         raise unpublished(head, request.version or "published")
     return number
