@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from everyskill_cli.database.queries import ratings, versions
 from everyskill_cli.errors import IntegrityFailure, NotFound
 from everyskill_cli.model import Reference, ShowAnswer, SkillVersion
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.lookup import find_skill, find_version, number_to_show
+
+if TYPE_CHECKING:
+    from everyskill_cli.stores import Store
 
 NEWEST_VERSIONS = 10
 NEWEST_COMMENTS = 5
@@ -31,10 +36,7 @@ def show(registry: Registry, reference: Reference, *, content: bool = False) -> 
         newest = versions.summaries(tx, found.skill.id, found.pointers, limit=NEWEST_VERSIONS)
         comments = ratings.page(tx, found.skill.id, limit=NEWEST_COMMENTS, comments_only=True)
     if content and summary.purged_at is not None:
-        raise NotFound(
-            f"The content of {reference.slug}@{version.version} was purged.",
-            f"See what is left: everyskill versions {reference.slug}",
-        )
+        raise purged(reference.slug, version.version)
     return ShowAnswer(
         skill=found.skill,
         author=found.author,
@@ -56,11 +58,24 @@ def read_text(registry: Registry, version: SkillVersion) -> str:
     try:
         data = registry.store.get(version.content_url)
     except NotFound as error:  # nobody publishes a row without its object
-        raise IntegrityFailure(
-            f"The bytes of version {version.version} are missing:"
-            f" there is nothing at {registry.store.location(version.content_url)}.",
-            "Restore that object from a backup of the store, and find out who removed it.",
-        ) from error
+        raise missing(registry.store, version) from error
     files = {file.path: file for file in unpack(data, version.content_type, version.files)}
     main = files.get("SKILL.md") or next(iter(files.values()))
     return main.data.decode("utf-8")
+
+
+def purged(slug: str, number: int) -> NotFound:
+    """Say that the bytes of a version were removed for good."""
+    return NotFound(
+        f"The content of {slug}@{number} was purged.",
+        f"See what is left: everyskill versions {slug}",
+    )
+
+
+def missing(store: Store, version: SkillVersion) -> IntegrityFailure:
+    """Say that a version's row is there and its object is not."""
+    return IntegrityFailure(
+        f"The bytes of version {version.version} are missing:"
+        f" there is nothing at {store.location(version.content_url)}.",
+        "Restore that object from a backup of the store, and find out who removed it.",
+    )
