@@ -20,6 +20,7 @@ from everyskill_cli.errors import (
 from everyskill_cli.model import (
     CheckAnswer,
     ConfigAnswer,
+    DiffAnswer,
     DoctorAnswer,
     PublishAnswer,
     RateAnswer,
@@ -38,6 +39,7 @@ ANSWERS: tuple[type, ...] = (
     ShowAnswer,
     SkillPage,
     VersionPage,
+    DiffAnswer,
     RatingPage,
     DoctorAnswer,
     ConfigAnswer,

@@ -13,7 +13,7 @@ import pytest
 
 from everyskill_cli import errors, model
 from everyskill_cli.cli import render
-from everyskill_cli.cli.render import batches, checking, lists, verbs
+from everyskill_cli.cli.render import batches, checking, differing, lists, verbs
 from everyskill_cli.cli.render.blocks import Column
 from everyskill_cli.errors import EveryskillError
 from everyskill_cli.model import PublishAnswer, RateAnswer, ShowAnswer
@@ -113,6 +113,7 @@ def test_the_error_object_is_documented() -> None:
         ("versions", lists.VERSION_COLUMNS),
         ("ratings", lists.RATING_COLUMNS),
         ("show --files", lists.FILE_COLUMNS),
+        ("diff --stat", differing.STAT_COLUMNS),
         ("check", checking.COLUMNS),
         ("doctor", lists.CHECK_COLUMNS),
         ("config", lists.SETTING_COLUMNS),

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         User,
         VersionState,
     )
+    from everyskill_cli.model.comparing import DiffAnswer, DiffSide, FieldChange, FileDiff
     from everyskill_cli.model.records import (
         Condemned,
         Head,
@@ -91,9 +92,13 @@ __all__ = [
     "CheckStatus",
     "Condemned",
     "ConfigAnswer",
+    "DiffAnswer",
+    "DiffSide",
     "DoctorAnswer",
     "EventKind",
+    "FieldChange",
     "FileChange",
+    "FileDiff",
     "FileEntry",
     "Finding",
     "Head",
@@ -190,6 +195,12 @@ _HOMES = {
         "PublishResult",
         "RateAnswer",
         "RateResult",
+    ),
+    "comparing": (
+        "DiffAnswer",
+        "DiffSide",
+        "FieldChange",
+        "FileDiff",
     ),
     "reports": (
         "Check",
