@@ -94,6 +94,16 @@ def manifest(files: Iterable[SkillFile]) -> tuple[FileEntry, ...]:
     )
 
 
+def offsets(files: Iterable[FileEntry]) -> dict[str, int]:
+    """Say of every file of an archive's manifest where in the archive its bytes begin."""
+    found: dict[str, int] = {}
+    end = 0
+    for entry in files:
+        found[entry.path] = end + _LOCAL.size + len(entry.path.encode())
+        end = found[entry.path] + entry.size
+    return found
+
+
 def unpack(
     data: bytes, content_type: str, files: tuple[FileEntry, ...] | None = None
 ) -> tuple[SkillFile, ...]:

@@ -20,6 +20,7 @@ from everyskill_cli.errors import (
 from everyskill_cli.model import (
     CheckAnswer,
     ConfigAnswer,
+    DiffAnswer,
     DoctorAnswer,
     InstallAnswer,
     InstalledPage,
@@ -45,6 +46,7 @@ ANSWERS: tuple[type, ...] = (
     ShowAnswer,
     SkillPage,
     VersionPage,
+    DiffAnswer,
     RatingPage,
     InstallAnswer,
     InstalledPage,

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from everyskill_cli.bundle import Bundle, manifest, pack, unpack
+from everyskill_cli.bundle import Bundle, manifest, offsets, pack, unpack
 from everyskill_cli.errors import IntegrityFailure, InvalidSkill
 from everyskill_cli.model import FileEntry
 from everyskill_cli.skill import LocalSkill, SkillFile, read_skill
@@ -136,8 +136,8 @@ files = st.dictionaries(
 )
 
 
-@given(files)
-def test_pack_unpack_pack_gives_the_same_bytes(contents: dict[str, tuple[bytes, bool]]):
+def packable(contents: dict[str, tuple[bytes, bool]]) -> tuple[SkillFile, ...]:
+    """Those of some files that may be in a bundle, and SKILL.md, as they are packed."""
     paths = PathSet()
     kept = {"SKILL.md": MAIN}
     paths.add("SKILL.md")
@@ -149,13 +149,32 @@ def test_pack_unpack_pack_gives_the_same_bytes(contents: dict[str, tuple[bytes, 
             continue
         kept[path] = SkillFile(path, data, executable)
     assume(len(kept) > 1)
-    packed = tuple(kept[path] for path in sorted(kept, key=str.encode))
+    return tuple(kept[path] for path in sorted(kept, key=str.encode))
+
+
+@given(files)
+def test_pack_unpack_pack_gives_the_same_bytes(contents: dict[str, tuple[bytes, bool]]):
+    packed = packable(contents)
     bundle = pack(skill_of(*packed))
     again = unpack(bundle.data, ARCHIVE, bundle.files)
     assert again == packed
     assert pack(skill_of(*again)) == bundle
     with zipfile.ZipFile(io.BytesIO(bundle.data)) as archive:
         assert archive.testzip() is None
+
+
+@given(files)
+def test_a_manifest_says_where_each_file_begins(contents: dict[str, tuple[bytes, bool]]):
+    packed = packable(contents)
+    bundle = pack(skill_of(*packed))
+    begins = offsets(bundle.files)
+    assert list(begins) == [file.path for file in packed]
+    for file in packed:
+        start = begins[file.path]
+        assert bundle.data[start : start + len(file.data)] == file.data
+    with zipfile.ZipFile(io.BytesIO(bundle.data)) as archive:
+        headers = [item.header_offset + 30 for item in archive.infolist()]
+    assert [begins[f.path] - len(f.path.encode()) for f in packed] == headers
 
 
 @given(st.binary(max_size=200))

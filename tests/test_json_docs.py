@@ -13,7 +13,7 @@ import pytest
 
 from everyskill_cli import errors, model
 from everyskill_cli.cli import render
-from everyskill_cli.cli.render import batches, checking, installing, lists, verbs
+from everyskill_cli.cli.render import batches, checking, differing, installing, lists, verbs
 from everyskill_cli.cli.render.blocks import Column
 from everyskill_cli.errors import EveryskillError
 from everyskill_cli.model import PublishAnswer, RateAnswer, ReleaseAnswer, ShowAnswer, UseAnswer
@@ -115,6 +115,7 @@ def test_the_error_object_is_documented() -> None:
         ("show --files", lists.FILE_COLUMNS),
         ("install`, `update`, `uninstall", installing.INSTALL_COLUMNS),
         ("list --installed`, `outdated", installing.INSTALLED_COLUMNS),
+        ("diff --stat", differing.STAT_COLUMNS),
         ("check", checking.COLUMNS),
         ("doctor", lists.CHECK_COLUMNS),
         ("config", lists.SETTING_COLUMNS),

@@ -30,6 +30,7 @@ from tests.servers.relay import Answer, Exchange, Relay
 
 DATA = b"# A skill\n" * 1_000
 KEY = content_key(hashlib.sha256(DATA).hexdigest())
+PART = (7, 50, hashlib.sha256(DATA[7:57]).hexdigest())
 SETTINGS = S3Settings("", "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
 LIBRARY = "everyskill"  # how the library's client calls itself; the short way says nothing of it
 
@@ -86,6 +87,9 @@ def keeping() -> Callable[[Exchange], None]:
         if exchange.command == "PUT":
             kept[exchange.path] = exchange.body
             exchange.send(Answer(200, []))
+        elif exchange.path in kept and "Range" in exchange.headers:
+            first, last = map(int, exchange.headers["Range"].removeprefix("bytes=").split("-"))
+            exchange.send(Answer(206, [], kept[exchange.path][first : last + 1]))
         elif exchange.path in kept:
             exchange.send(Answer(200, [], kept[exchange.path]))
         else:
@@ -119,11 +123,14 @@ def test_requests_are_signed_as_the_library_signs_them(
         digest = hashlib.sha256(DATA).hexdigest()
         assert direct.put(f"{prefix}/{KEY}", DATA, digest, {"content-type": "text/plain"}) == 200
         assert direct.get(f"{prefix}/{KEY}", 10**6) == DATA
+        assert direct.get_part(f"{prefix}/{KEY}", 3, 100) == DATA[3:103]
         direct.close()
     else:
         with open_store(f"s3://bucket/{prefix}", settings) as store:
             store.put(KEY, DATA, "text/plain; charset=utf-8")
-    assert [method for method, _ in server.ways()] == ["PUT", "GET"]
+            assert store.get_part(KEY, *PART) == DATA[7:57]
+    assert [method for method, _ in server.ways()] == ["PUT", "GET", "GET"]
+    assert "range" in server.asked[2][2]["authorization"]
     for method, path, headers in server.asked:
         signed = headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
         assert {"host", "x-amz-date", "x-amz-content-sha256"} <= set(signed)
@@ -232,6 +239,88 @@ def test_an_answer_that_is_not_plain_is_asked_for_again(serve: Any, answer: Any)
     with opened(server.endpoint) as store:
         store.put(KEY, DATA, "text/plain")
     assert server.ways() == [("PUT", True), ("GET", True), ("GET", False)]
+
+
+def whole(exchange: Exchange) -> None:
+    exchange.send(Answer(200, [], DATA))
+
+
+def part_without_length(exchange: Exchange) -> None:
+    exchange.send_response_only(206)
+    exchange.end_headers()
+    exchange.wfile.write(DATA[7:57])
+    exchange.hang_up()
+
+
+def part_and_more(exchange: Exchange) -> None:
+    exchange.send(Answer(206, [], DATA[7:]))
+
+
+def short_part(exchange: Exchange) -> None:
+    exchange.send(Answer(206, [], DATA[7:30]))
+
+
+def broken_part(exchange: Exchange) -> None:
+    exchange.send(Answer(206, [], DATA[7:30]), announced=50)
+
+
+def another_part(exchange: Exchange) -> None:
+    exchange.send(Answer(206, [], DATA[8:58]))
+
+
+def nothing_there(exchange: Exchange) -> None:
+    exchange.send(Answer(416, [], b"<Error><Code>InvalidRange</Code></Error>"))
+
+
+def test_a_part_comes_the_short_way(serve: Any) -> None:
+    server = serve(keeping())
+    with opened(server.endpoint) as store:
+        store.put(KEY, DATA, "text/plain")
+        assert store.get_part(KEY, *PART) == DATA[7:57]
+    assert server.ways() == [("PUT", True), ("GET", True), ("GET", True)]
+    assert server.asked[2][2]["range"] == "bytes=7-56"
+
+
+@pytest.mark.parametrize(
+    ("answer", "ways"),
+    [
+        (whole, [True, False]),
+        (part_without_length, [True, False]),
+        (part_and_more, [True, False]),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_part_that_has_to_be_cut_out_is_the_client_s(
+    serve: Any, answer: Any, ways: list[bool]
+) -> None:
+    server = serve(answer)
+    with opened(server.endpoint) as store:
+        assert store.get_part(KEY, *PART) == DATA[7:57]
+    assert [short for _, short in server.ways()] == ways
+    assert {headers["range"] for _, _, headers in server.asked} == {"bytes=7-56"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (short_part, IntegrityFailure),
+        (another_part, IntegrityFailure),
+        (nothing_there, IntegrityFailure),
+        (less, None),  # the whole object but its end, which is not asked for
+        (broken_part, Unavailable),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_other_bytes_are_never_the_part(serve: Any, answer: Any, kind: Any) -> None:
+    server = serve(answer)
+    with opened(server.endpoint) as store:
+        if kind is None:
+            assert store.get_part(KEY, *PART) == DATA[7:57]
+        else:
+            with pytest.raises(kind):
+                store.get_part(KEY, *PART)
+    assert server.ways()[0] == ("GET", True)
+    assert len(server.asked) <= 10
 
 
 @pytest.mark.parametrize("breaks", [1, FAILURES_MAX])

@@ -30,6 +30,7 @@ from tests.servers.s3 import S3Server
 
 DATA = b"# A skill that is longer than one line\n" * 500
 KEY = content_key(hashlib.sha256(DATA).hexdigest())
+PART = (5_000, 2_000, hashlib.sha256(DATA[5_000:7_000]).hexdigest())
 ID = "0e9b6f3a-3f0e-4b55-9d6d-6a4f1b0c7d11"
 
 # What ends well when it happens once.
@@ -148,6 +149,26 @@ def test_a_head_of_what_is_there_reads_no_body(line: Line) -> None:
     assert line.methods() == ["HEAD"]
 
 
+def test_a_part_is_one_read_of_these_bytes(line: Line) -> None:
+    line.plant(KEY, DATA)
+    assert line.store.get_part(KEY, *PART) == DATA[5_000:7_000]
+    [asked] = line.proxy.requests
+    assert (asked.method, asked.headers["range"]) == ("GET", "bytes=5000-6999")
+    line.proxy.forget()
+    assert line.store.get_part(KEY, 5, 0, hashlib.sha256(b"").hexdigest()) == b""
+    assert line.proxy.requests == []
+
+
+@pytest.mark.parametrize("fault", [Fault.HALF_BODY, Fault.SHORT_BODY], ids=lambda f: f.value)
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_part_that_comes_short_is_asked_for_again(line: Line, fault: Fault, times: int) -> None:
+    line.plant(KEY, DATA)
+    line.proxy.order(*[fault] * times)
+    assert line.store.get_part(KEY, *PART) == DATA[5_000:7_000]
+    assert {request.headers["range"] for request in line.proxy.requests} == {"bytes=5000-6999"}
+    assert line.methods() == ["GET"] * (times + 1)
+
+
 def test_nothing_is_sent_before_the_first_use(line: Line) -> None:
     line.store.location(KEY)
     assert line.store.url.startswith("s3://")
@@ -187,6 +208,9 @@ def test_one_fault_during_a_read_changes_nothing(line: Line, fault: Fault) -> No
     line.proxy.order(fault)
     if "GET" in fault.methods:
         assert line.store.get(KEY) == DATA
+        assert line.proxy.pending == []
+        line.proxy.order(fault)
+        assert line.store.get_part(KEY, *PART) == DATA[5_000:7_000]
         assert line.proxy.pending == []
     if "HEAD" in fault.methods:
         line.proxy.forget()
@@ -252,12 +276,14 @@ def test_a_fault_of_every_read_is_never_a_success(
     if expected is None:
         line.store.put(KEY, DATA, "text/plain")
         assert line.store.get(KEY) == DATA
+        assert line.store.get_part(KEY, *PART) == DATA[5_000:7_000]
         return
     with pytest.raises(expected):
         line.store.put(KEY, DATA, "text/plain")
     assert line.holds() == DATA  # stored, but nobody could tell
-    with pytest.raises(NotFound if fault is Fault.STALE else expected):
-        line.store.get(KEY)
+    for read in (lambda: line.store.get(KEY), lambda: line.store.get_part(KEY, *PART)):
+        with pytest.raises(NotFound if fault is Fault.STALE else expected):
+            read()
 
 
 @pytest.mark.parametrize(
@@ -290,6 +316,7 @@ def test_nobody_listens(line: Line) -> None:
     for act in (
         lambda: line.store.put(KEY, DATA, "text/plain"),
         lambda: line.store.get(KEY),
+        lambda: line.store.get_part(KEY, *PART),
         lambda: line.store.head(KEY),
         lambda: line.store.delete(KEY),
         lambda: list(line.store.list()),
@@ -446,6 +473,7 @@ def test_a_refusal_has_its_class_and_names_what_to_change(
     for act in (
         lambda: store.put(KEY, DATA, "text/plain"),
         lambda: store.get(KEY),
+        lambda: store.get_part(KEY, *PART),
         lambda: store.head(KEY),
         lambda: store.delete(KEY),
         lambda: list(store.list()),
@@ -490,12 +518,26 @@ def test_a_page_in_place_of_every_answer_is_never_a_success() -> None:
             for act in (
                 lambda: store.put(KEY, DATA, "text/plain"),
                 lambda: store.get(KEY),
+                lambda: store.get_part(KEY, *PART),
                 lambda: store.claim(ID),
             ):
                 with pytest.raises((IntegrityFailure, Unavailable)):
                     act()
             with pytest.raises(Unavailable):
                 list(store.list())
+
+
+def test_a_server_that_knows_no_ranges_gives_parts_all_the_same() -> None:
+    with Script(200, DATA) as script:
+        settings = replace(SETTINGS, endpoint=script.endpoint)
+        with open_store("s3://bucket", settings) as store:
+            for start, size in ((0, 10), PART[:2], (len(DATA) - 1, 1), (0, len(DATA))):
+                part = DATA[start : start + size]
+                digest = hashlib.sha256(part).hexdigest()
+                assert store.get_part(KEY, start, size, digest) == part
+            script.body = DATA[:6_000]
+            with pytest.raises(IntegrityFailure):
+                store.get_part(KEY, *PART)
 
 
 def test_one_connection_serves_many_requests() -> None:

@@ -163,6 +163,59 @@ def test_an_object_that_grew_beyond_the_limit_is_an_integrity_failure(
         store.get(key_of(DATA))
 
 
+# Parts
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def test_every_part_of_an_object_can_be_read(store: Store) -> None:
+    data = bytes(range(256)) * 20_000
+    key = key_of(data)
+    store.put(key, data, "application/zip")
+    for start, size in ((0, 1), (0, len(data)), (1, 70_000), (3_000_000, 2_000_000), (9, 0)):
+        part = data[start : start + size]
+        assert store.get_part(key, start, size, sha256(part)) == part
+    assert store.get_part(key, len(data) - 1, 1, sha256(data[-1:])) == data[-1:]
+
+
+def test_a_part_of_what_is_absent_is_not_found(store: Store) -> None:
+    with pytest.raises(NotFound) as caught:
+        store.get_part(key_of(DATA), 2, 3, sha256(DATA[2:5]))
+    assert store.location(key_of(DATA)) in caught.value.message
+
+
+@pytest.mark.parametrize("wrong", [b"", DATA[:2], DATA[:4], DATA[:2] + b"!" + DATA[2:]])
+def test_a_part_of_a_spoiled_object_is_an_integrity_failure(
+    place: Place, store: Store, wrong: bytes
+) -> None:
+    place.plant(key_of(DATA), wrong)
+    with pytest.raises(IntegrityFailure) as caught:
+        store.get_part(key_of(DATA), 2, 3, sha256(DATA[2:5]))
+    assert store.location(key_of(DATA)) in caught.value.message
+
+
+def test_a_part_is_what_its_digest_says_and_not_what_the_rest_is(
+    place: Place, store: Store
+) -> None:
+    place.plant(key_of(DATA), DATA[:5] + b" spoiled")
+    assert store.get_part(key_of(DATA), 2, 3, sha256(DATA[2:5])) == DATA[2:5]
+    for digest in (sha256(b""), sha256(DATA), ""):
+        for size in (3, 0):
+            if digest != sha256(b"") or size:
+                with pytest.raises(IntegrityFailure):
+                    store.get_part(key_of(DATA), 2, size, digest)
+
+
+@pytest.mark.parametrize(
+    ("start", "size"), [(-1, 1), (0, -1), (0, OBJECT_MAX + 1), (OBJECT_MAX, 1)]
+)
+def test_a_part_that_no_object_has_is_not_asked_for(store: Store, start: int, size: int) -> None:
+    with pytest.raises(IntegrityFailure, match="No object has"):
+        store.get_part(key_of(DATA), start, size, sha256(b""))
+
+
 def test_deleting_removes_one_object_and_again_is_a_success(place: Place, store: Store) -> None:
     store.put(key_of(DATA), DATA, "text/plain")
     store.put(key_of(b"2"), b"2", "text/plain")
@@ -199,6 +252,7 @@ STRANGE_KEYS = [
 def test_a_key_that_everyskill_never_writes_is_refused(place: Place, store: Store) -> None:
     acts: list[Callable[[str], object]] = [store.get, store.head, store.delete]
     acts.append(lambda key: store.put(key, DATA, "text/plain"))
+    acts.append(lambda key: store.get_part(key, 0, 1, sha256(DATA[:1])))
     for key in STRANGE_KEYS:
         for act in acts:
             with pytest.raises(IntegrityFailure):

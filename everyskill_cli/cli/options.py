@@ -50,6 +50,23 @@ def reference(text: str) -> Reference:
         raise typer.BadParameter(str(error)) from error
 
 
+def target(text: str) -> Reference | Path:
+    """Read a reference or a path: what can be a reference is one, and ``./name`` is a path."""
+    try:
+        return Reference.parse(text)
+    except ValueError as error:
+        path = Path(text)
+        try:
+            path.lstat()
+        except (FileNotFoundError, NotADirectoryError, ValueError) as absent:
+            if "/" in text or text in (".", ".."):
+                raise typer.BadParameter(f"{text!r} does not exist.") from absent
+            raise typer.BadParameter(f"{error}, and no path that exists.") from absent
+        except OSError:  # reading it says better what is wrong
+            pass
+        return path
+
+
 def slug(text: str) -> str:
     """Read a slug, a tag or a category: they share one rule."""
     if not is_slug(text):
@@ -221,6 +238,28 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would happen, and write nothing.")
 ]
 
+OldSide = Annotated[
+    Any,  # a Reference or a Path; see Skill
+    typer.Argument(
+        metavar="A",
+        parser=target,
+        autocompletion=complete_slug,
+        help="The old side: SLUG[@VERSION], or a path (a folder named like a skill: ./name).",
+        show_default=False,
+    ),
+]
+NewSide = Annotated[
+    Any,
+    typer.Argument(
+        metavar="B",
+        parser=target,
+        autocompletion=complete_slug,
+        help="The new side. Without it: SLUG is its published version and its draft, SLUG@N"
+        " the version before it and N, a path the latest version of its skill and the path.",
+        show_default=False,
+    ),
+]
+
 
 def tags(given: list[str] | None) -> tuple[str, ...] | None:
     """Read repeated tags as the sorted set that they are; None where none were given."""
@@ -252,6 +291,15 @@ def part(*, files: bool, content: bool, output: Path | None) -> Literal["files",
     if files:
         return "files"
     return "content" if content else None
+
+
+def depth(*, stat: bool, name_only: bool) -> Literal["names", "stat", "patch"]:
+    """Read how much of a difference is wanted."""
+    if stat and name_only:
+        raise typer.BadParameter("--stat and --name-only exclude each other.")
+    if name_only:
+        return "names"
+    return "stat" if stat else "patch"
 
 
 def only_form(form: Form, *, as_json: bool) -> Form:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         User,
         VersionState,
     )
+    from everyskill_cli.model.comparing import DiffAnswer, DiffSide, FieldChange, FileDiff
     from everyskill_cli.model.installs import (
         InstallAnswer,
         InstalledPage,
@@ -110,10 +111,14 @@ __all__ = [
     "CheckStatus",
     "Condemned",
     "ConfigAnswer",
+    "DiffAnswer",
+    "DiffSide",
     "DoctorAnswer",
     "EventEntry",
     "EventKind",
+    "FieldChange",
     "FileChange",
+    "FileDiff",
     "FileEntry",
     "Finding",
     "Head",
@@ -242,6 +247,12 @@ _HOMES = {
         "InstalledPage",
         "InstalledSkill",
         "OutdatedPage",
+    ),
+    "comparing": (
+        "DiffAnswer",
+        "DiffSide",
+        "FieldChange",
+        "FileDiff",
     ),
     "reports": (
         "Check",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from everyskill_cli.bundle import Bundle, pack
 from everyskill_cli.chain import details_hash
@@ -26,6 +26,7 @@ from everyskill_cli.model import (
 )
 from everyskill_cli.registry.decision import PublishOptions
 from everyskill_cli.registry.excerpt import excerpt
+from everyskill_cli.registry.manifests import changed_files
 from everyskill_cli.skill import FoundSkill, LocalSkill, find_skill, look_into
 from everyskill_cli.skill.card import slugify
 from everyskill_cli.stores.base import content_key
@@ -180,13 +181,7 @@ class Candidate:
     def compare_files(self, version: int, before: tuple[FileEntry, ...]) -> None:
         """Note how the files differ from those of a version."""
         self.changed_from = version
-        old = {entry.path: entry for entry in before}
-        new = {entry.path: entry for entry in self.bundle.files}
-        self.changes = tuple(
-            FileChange(path, "modified" if path in old and path in new else _only_in(path, new))
-            for path in sorted(old.keys() | new.keys())
-            if old.get(path) != new.get(path)
-        )
+        self.changes = changed_files(before, self.bundle.files)
 
     def as_skill(self, author_id: str) -> NewSkill:
         """The skill's row, where there is none yet."""
@@ -240,7 +235,3 @@ def _is_settled(bundle: Bundle, head: Head) -> bool:
     """
     same = head.content_hash == bundle.content_hash and head.purged_at is None
     return same and (head.name == head.slug or slugify(head.name) == head.slug)
-
-
-def _only_in(path: str, new: Container[str]) -> Literal["added", "removed"]:
-    return "added" if path in new else "removed"

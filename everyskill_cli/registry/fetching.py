@@ -13,7 +13,7 @@ from everyskill_cli.installs.cache import Cache
 from everyskill_cli.model import Pin, SkillVersion
 from everyskill_cli.registry import Registry
 from everyskill_cli.skill import SkillFile
-from everyskill_cli.stores import content_key
+from everyskill_cli.stores import Store, content_key
 
 IN_FLIGHT_MAX: Final = 100 * 1024 * 1024  # bytes of objects that are fetched and not yet written
 Files = tuple[SkillFile, ...]
@@ -70,22 +70,28 @@ def fetch_files(
     data = cache.get(key)
     is_new = data is None
     if data is None:
-        data = fetch_object(registry, version)
+        data = fetch_object(registry.store, version)
     files = unpack(data, version.content_type, version.files)
     if is_new and not is_offline:
         cache.add(key, data, version.content_type)
     return files
 
 
-def fetch_object(registry: Registry, version: SkillVersion) -> bytes:
-    """Give a version's object out of the store; nobody publishes a row without one."""
-    key = content_key(version.content_hash)
+def fetch_object(store: Store, version: SkillVersion) -> bytes:
+    """Give a version's object out of a store."""
+    with there(store, version):
+        return store.get(content_key(version.content_hash))
+
+
+@contextmanager
+def there(store: Store, version: SkillVersion) -> Iterator[None]:
+    """Raise IntegrityFailure where an object is missing: nobody publishes a row without one."""
     try:
-        return registry.store.get(key)
+        yield
     except NotFound as error:
         raise IntegrityFailure(
             f"The bytes of version {version.version} are missing:"
-            f" there is nothing at {registry.store.location(key)}.",
+            f" there is nothing at {store.location(content_key(version.content_hash))}.",
             "Restore that object from a backup of the store, and find out who removed it.",
         ) from error
 

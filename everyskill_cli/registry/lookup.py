@@ -85,3 +85,11 @@ def find_version(tx: Transaction, found: Found, number: int) -> SkillVersion:
             f"See all: everyskill versions {slug}",
         )
     return version
+
+
+def purged(slug: str, number: int) -> NotFound:
+    """Say that the bytes of a version were removed for good."""
+    return NotFound(
+        f"The content of {slug}@{number} was purged.",
+        f"See what is left: everyskill versions {slug}",
+    )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from everyskill_cli.database.queries import ratings, versions
-from everyskill_cli.errors import NotFound
 from everyskill_cli.model import Reference, ShowAnswer, SkillVersion
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.lookup import find_skill, find_version, number_to_show
+from everyskill_cli.registry.lookup import find_skill, find_version, number_to_show, purged
 
 NEWEST_VERSIONS = 10
 NEWEST_COMMENTS = 5
@@ -31,10 +30,7 @@ def show(registry: Registry, reference: Reference, *, content: bool = False) -> 
         newest = versions.summaries(tx, found.skill.id, found.pointers, limit=NEWEST_VERSIONS)
         comments = ratings.page(tx, found.skill.id, limit=NEWEST_COMMENTS, comments_only=True)
     if content and summary.purged_at is not None:
-        raise NotFound(
-            f"The content of {reference.slug}@{version.version} was purged.",
-            f"See what is left: everyskill versions {reference.slug}",
-        )
+        raise purged(reference.slug, version.version)
     return ShowAnswer(
         skill=found.skill,
         author=found.author,
@@ -54,7 +50,7 @@ def read_text(registry: Registry, version: SkillVersion) -> str:
     from everyskill_cli.bundle import unpack  # not for the many that do not ask for the text
     from everyskill_cli.registry.fetching import fetch_object
 
-    data = fetch_object(registry, version)
+    data = fetch_object(registry.store, version)
     files = {file.path: file for file in unpack(data, version.content_type, version.files)}
     main = files.get("SKILL.md") or next(iter(files.values()))
     return main.data.decode("utf-8")

@@ -15,7 +15,7 @@ from everyskill_cli.errors import Conflict, IntegrityFailure, NotFound, NotReady
 from everyskill_cli.installs.cache import Cache, verify
 from everyskill_cli.model import Finding, Head, Pin, Reference
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.lookup import number_meant
+from everyskill_cli.registry.lookup import number_meant, purged
 
 if TYPE_CHECKING:
     from everyskill_cli.installs.lock import Locked
@@ -170,10 +170,7 @@ def _check(registry_id: str, pin: Pin, entry: Locked | None) -> None:
     """Hold a version to what was published and locked."""
     named = f"{pin.slug}@{pin.version.version}"
     if pin.purged_at is not None:
-        raise NotFound(
-            f"The content of {named} was purged.",
-            f"See what is left: everyskill versions {pin.slug}",
-        )
+        raise purged(pin.slug, pin.version.version)
     verify(registry_id, pin)
     if entry is None or (entry.registry, entry.version) != (registry_id, pin.version.version):
         return

@@ -8,6 +8,7 @@ from everyskill_cli.skill.files import SkillFile
 from everyskill_cli.skill.reader import (
     FoundSkill,
     LocalSkill,
+    describe,
     find_skill,
     look_into,
     read_skill,
@@ -18,6 +19,7 @@ __all__ = [
     "FoundSkill",
     "LocalSkill",
     "SkillFile",
+    "describe",
     "discover",
     "find_skill",
     "look_into",

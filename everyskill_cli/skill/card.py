@@ -11,6 +11,7 @@ from everyskill_cli.model import SLUG_MAX, JsonObject, is_slug
 from everyskill_cli.skill.content import FRONTMATTER_MAX, Content
 
 DESCRIPTION_MAX: Final = 1_024  # characters taken from a text that has no description
+SLUG_RULES: Final = ("no-slug", "slug-too-long")  # what --slug puts right
 LOOKED_AT: Final = 16 * 1024  # characters of a text in which its first paragraph is looked for
 
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")

@@ -108,6 +108,16 @@ def find_skill(path: Path) -> FoundSkill:
     return _find_file(path, mode)
 
 
+def describe(found: FoundSkill) -> tuple[Card, JsonObject]:
+    """Read what a skill says of itself, and the metadata that a version of it would have.
+
+    Nobody looks for secrets: this is for what stays on this machine.
+    """
+    content = read_content(found.main, found.main_type)
+    card = make_card(content, path=found.main.path, title=found.title, slug=None)
+    return card, _metadata(content, card)
+
+
 def look_into(
     found: FoundSkill,
     *,

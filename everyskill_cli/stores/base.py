@@ -1,6 +1,6 @@
 """The contract of every store, and the checks that no backend can forget.
 
-A backend writes six small methods; whatever makes a store safe (keys, limits, hashing, read-back,
+A backend writes seven small methods; whatever makes a store safe (keys, limits, hashing, read-back,
 the marker) is here, in methods that are final.
 """
 
@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -101,10 +101,31 @@ class Store(ABC):
     @final
     def get(self, key: str) -> bytes:
         """Read an object and verify its digest; absent: NotFound; wrong: IntegrityFailure."""
-        digest = _digest(key)
+        return self._verified(key, _digest(key), lambda: self._get(key, OBJECT_MAX + 1))
+
+    @final
+    def get_part(self, key: str, start: int, size: int, sha256: str) -> bytes:
+        """Read a part of an object and verify its digest; fails as ``get`` does.
+
+        Nothing is asked for a part of no bytes.
+
+        Args:
+            key: of the object.
+            start: where the part begins, bytes from the object's first.
+            size: of the part, in bytes.
+            sha256: of the part, hex, from a record that was made with the object.
+        """
+        _digest(key)
+        if start < 0 or size < 0 or start + size > OBJECT_MAX:
+            raise IntegrityFailure(f"No object has {size} bytes from byte {start} on.")
+        return self._verified(
+            key, sha256, lambda: self._get_part(key, start, size) if size else b""
+        )
+
+    def _verified(self, key: str, digest: str, read: Callable[[], bytes | None]) -> bytes:
         data: bytes | None = None
         for _ in range(2):  # one bad answer is not yet a bad object
-            data = self._get(key, OBJECT_MAX + 1)
+            data = read()
             if data is not None and hashlib.sha256(data).hexdigest() == digest:
                 return data
         if data is None:
@@ -226,6 +247,10 @@ class Store(ABC):
     @abstractmethod
     def _get(self, key: str, limit: int) -> bytes | None:
         """Read at most ``limit`` bytes of an object; None where there is none."""
+
+    @abstractmethod
+    def _get_part(self, key: str, start: int, size: int) -> bytes | None:
+        """Read ``size`` bytes (1 or more) from ``start`` on, or what there is of them; or None."""
 
     @abstractmethod
     def _head(self, key: str) -> int | None:

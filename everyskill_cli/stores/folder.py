@@ -75,6 +75,9 @@ class FolderStore(Store):
             _sync(folder)  # also for a file that another process gave its name just now
 
     def _get(self, key: str, limit: int) -> bytes | None:
+        return self._get_part(key, 0, limit)
+
+    def _get_part(self, key: str, start: int, size: int) -> bytes | None:
         with self._border(), suppress(FileNotFoundError), self._folder(key) as (folder, name):
             with _no_detours(self.location(key)):
                 descriptor = os.open(name, _READ, dir_fd=folder)
@@ -83,7 +86,8 @@ class FolderStore(Store):
                 if not stat.S_ISREG(found.st_mode):
                     raise _strange(self.location(key))
                 with os.fdopen(descriptor, "rb", closefd=False) as file:
-                    return file.read(min(limit, found.st_size))
+                    file.seek(start)
+                    return file.read(max(0, min(size, found.st_size - start)))
             finally:
                 os.close(descriptor)
         return None
@@ -141,10 +145,8 @@ class FolderStore(Store):
             )
         free = disk.f_bavail * disk.f_frsize
         found = f"{free // 2**20:,} MiB free"
-        if free < OBJECT_MAX:
-            yield check_of("store-space", "warning", found, "Make room on that disk.")
-        else:
-            yield check_of("store-space", "ok", found)
+        fix = "Make room on that disk." if free < OBJECT_MAX else ""
+        yield check_of("store-space", "warning" if fix else "ok", found, fix)
 
     @contextmanager
     def _folder(self, key: str, *, create: bool = False) -> Iterator[tuple[int, str]]:

@@ -10,16 +10,22 @@ import hashlib
 import re
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
 from everyskill_cli.errors import NotReady, Unavailable
 from everyskill_cli.model import Check
 from everyskill_cli.settings import S3Settings
 from everyskill_cli.stores.base import TRIES, ObjectInfo, Store
 from everyskill_cli.stores.probe import check_of
+from everyskill_cli.stores.s3_answers import (
+    BEYOND_ITS_END,
+    code_and_status,
+    read_part,
+    read_whole,
+)
 from everyskill_cli.stores.s3_client import (
     CONNECT_TIMEOUT,
     CONNECTIONS,
@@ -27,7 +33,7 @@ from everyskill_cli.stores.s3_client import (
     connect,
     region_of,
 )
-from everyskill_cli.stores.s3_direct import DirectAccess
+from everyskill_cli.stores.s3_direct import DirectAccess, byte_range
 from everyskill_cli.stores.s3_errors import (
     BAD_TRANSFER,
     LOST_RACE,
@@ -35,9 +41,6 @@ from everyskill_cli.stores.s3_errors import (
     check_settings,
     refusal,
 )
-
-if TYPE_CHECKING:
-    from botocore.exceptions import ClientError
 
 PAGE: Final = 1000  # objects of one list request, the most that S3 gives
 
@@ -115,7 +118,7 @@ class S3Store(Store):
                 try:
                     self._client().put_object(**request)
                 except ClientError as error:
-                    code, status = _answer(error)
+                    code, status = code_and_status(error)
                     if status == 412 and not overwrite:
                         return  # already there, perhaps by our own resent request: base.py looks
                     if attempt == TRIES - 1 or code not in BAD_TRANSFER | LOST_RACE:
@@ -128,6 +131,20 @@ class S3Store(Store):
         direct = self._direct()
         if direct is not None and (data := direct.get(self._prefix + key, limit)) is not None:
             return data
+        return self._read_by_client(key, lambda answer: read_whole(answer, limit))
+
+    def _get_part(self, key: str, start: int, size: int) -> bytes | None:
+        direct = self._direct()
+        if direct is not None:
+            data = direct.get_part(self._prefix + key, start, size)
+            if data is not None:
+                return data
+        wanted = {"Range": byte_range(start, size)}
+        return self._read_by_client(key, lambda answer: read_part(answer, start, size), **wanted)
+
+    def _read_by_client(
+        self, key: str, read: Callable[[Any], bytes], **wanted: str
+    ) -> bytes | None:
         from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
         from urllib3.exceptions import HTTPError
 
@@ -135,10 +152,13 @@ class S3Store(Store):
         with self._border():
             while True:  # the library does not see, and so not retry, a body that ends early
                 try:
-                    response = self._open(key)
-                    return None if response is None else _read(response, limit)
+                    response = self._open(key, **wanted)
+                    return None if response is None else read(response)
                 except ClientError as error:
-                    if tries == TRIES or _answer(error)[0] != "404":  # half of a NoSuchKey
+                    code, status = code_and_status(error)
+                    if status == BEYOND_ITS_END:
+                        return b""
+                    if tries == TRIES or code != "404":  # half of a NoSuchKey
                         raise
                 except (HTTPClientError, IncompleteReadError, HTTPError):
                     if tries == TRIES:
@@ -183,7 +203,7 @@ class S3Store(Store):
             try:
                 self._client().put_object(**self._request(key), Body=b"bytes", ChecksumSHA256=wrong)
             except ClientError as error:
-                if _answer(error)[1] != 400:
+                if code_and_status(error)[1] != 400:
                     raise
                 verified = True
         if verified:
@@ -203,14 +223,14 @@ class S3Store(Store):
     def _request(self, key: str) -> dict[str, Any]:
         return {"Bucket": self._bucket, "Key": self._prefix + key}
 
-    def _open(self, key: str) -> Any:
+    def _open(self, key: str, **wanted: str) -> Any:
         """Ask for an object: the library's answer, whose body is still to read, or None."""
         from botocore.exceptions import ClientError
 
         try:
-            return self._client().get_object(**self._request(key))
+            return self._client().get_object(**self._request(key), **wanted)
         except ClientError as error:
-            if _answer(error)[0] == "NoSuchKey":
+            if code_and_status(error)[0] == "NoSuchKey":
                 return None
             raise
 
@@ -222,7 +242,7 @@ class S3Store(Store):
             return self._connection
 
     def _direct(self) -> DirectAccess | None:
-        """Give the short way for whole objects, where nothing has to be looked up for it."""
+        """Give the short way, where nothing has to be looked up for it."""
         with self._lock:
             if self._short_way is None and DirectAccess.reaches(self._settings):
                 self._short_way = DirectAccess(
@@ -243,7 +263,7 @@ class S3Store(Store):
         try:
             yield
         except foreign.ClientError as error:
-            raise refusal(*_answer(error), self.url, self._settings) from error
+            raise refusal(*code_and_status(error), self.url, self._settings) from error
         except foreign.SSLError as error:
             raise NotReady(f"The store {self.url} shows no trusted certificate.", _TLS) from error
         except (
@@ -264,22 +284,3 @@ class S3Store(Store):
                 f"The store {self.url} cannot be used as it is set up: {why}",
                 f"{check_keys(self._settings)} Then R2_ENDPOINT, R2_REGION and the bucket.",
             ) from error
-
-
-def _read(response: dict[str, Any], limit: int) -> bytes:
-    """Read a body to its end or its limit; a shorter one is an IncompleteReadError."""
-    from botocore.exceptions import IncompleteReadError
-
-    with closing(response["Body"]) as body:
-        data: bytes = body.read(limit)
-    expected = min(response.get("ContentLength", len(data)), limit)
-    if len(data) < expected:  # the library checks this only where it reads without a limit
-        raise IncompleteReadError(actual_bytes=len(data), expected_bytes=expected)
-    return data
-
-
-def _answer(error: ClientError) -> tuple[str, int]:
-    """Give the error code and the HTTP status of a refusal; of HEAD, the code is the status."""
-    response = error.response
-    code, meta = response.get("Error", {}).get("Code", ""), response.get("ResponseMetadata", {})
-    return str(code), int(meta.get("HTTPStatusCode", 0))

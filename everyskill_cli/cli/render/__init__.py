@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from everyskill_cli.model import (
         CheckAnswer,
         ConfigAnswer,
+        DiffAnswer,
         DoctorAnswer,
         InstallAnswer,
         InstalledPage,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         | ShowAnswer
         | SkillPage
         | VersionPage
+        | DiffAnswer
         | RatingPage
         | InstallAnswer
         | InstalledPage
@@ -80,7 +82,7 @@ def answer(
     *,
     as_json: bool,
     form: Form = "text",
-    part: Literal["files", "content"] | None = None,
+    part: Literal["files", "content", "names", "stat", "patch"] | None = None,
     output: Path | None = None,
     summary: Path | None = None,
     stdout: TextIO | None = None,
@@ -94,7 +96,7 @@ def answer(
         form: of a CheckAnswer, as annotations of GitHub Actions or as SARIF.
         part: of a ShowAnswer only the list of files, or only its text. The text is rendered and
             filtered on a terminal; in a pipe it is data, byte for byte as it was published,
-            unfiltered, even under FORCE_COLOR.
+            unfiltered, even under FORCE_COLOR. Of a DiffAnswer only the paths, or the counts.
         output: write that text to this file instead of stdout, byte for byte.
         summary: add a report in Markdown to the end of this file as well.
         stdout: instead of the process's.

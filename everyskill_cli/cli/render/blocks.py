@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, TypeAlias
 
-from everyskill_cli.cli.render.words import Words
+from everyskill_cli.cli.render.words import Patch, Words
 
 Place: TypeAlias = Literal["both", "screen", "pipe"]
 
@@ -126,4 +126,18 @@ class Commands(NamedTuple):
     items: tuple[tuple[Words, str], ...]
 
 
-Block: TypeAlias = Headline | Line | Card | Fields | Table | Bars | Quotes | Side | Commands
+class Change(NamedTuple):
+    """How the lines of one file differ.
+
+    Attributes:
+        remarks: lines about the file, in a pipe alone.
+        patch: the lines of a unified diff.
+    """
+
+    remarks: tuple[Words, ...]
+    patch: Patch
+
+
+Block: TypeAlias = (
+    Headline | Line | Card | Fields | Table | Bars | Quotes | Side | Commands | Change
+)

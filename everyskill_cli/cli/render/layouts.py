@@ -24,12 +24,18 @@ _LAYOUTS: Final = {
     "ShowAnswer": ("showing", "shown"),
     "SkillPage": ("lists", "skills"),
     "VersionPage": ("lists", "versions"),
+    "DiffAnswer": ("differing", "patched"),
     "RatingPage": ("lists", "ratings"),
     "InstallAnswer": ("installing", "installed"),
     "InstalledPage": ("installing", "listed"),
     "OutdatedPage": ("installing", "listed"),
     "DoctorAnswer": ("lists", "checks"),
     "ConfigAnswer": ("lists", "config"),
+}
+_PARTS: Final = {
+    "files": ("lists", "files"),
+    "names": ("differing", "names"),
+    "stat": ("differing", "counted_up"),
 }
 _EMPTY: Final = {
     "SkillPage": ("No skills here.", "Publish one: everyskill publish PATH"),
@@ -46,10 +52,11 @@ def blocks_of(value: Any, now: datetime, part: str | None = None) -> list[Block]
     Args:
         value: one of the answers.
         now: what "3 days ago" counts from.
-        part: ``files`` for the manifest of a ShowAnswer alone.
+        part: ``files`` for the manifest of a ShowAnswer alone; ``names`` or ``stat`` for the paths
+            or the counts of a DiffAnswer alone.
 
     """
-    room, name = ("lists", "files") if part == "files" else _LAYOUTS[type(value).__name__]
+    room, name = _PARTS.get(part or "") or _LAYOUTS[type(value).__name__]
     layout: Callable[[Any, datetime], list[Block]]
     layout = getattr(import_module(f"everyskill_cli.cli.render.{room}"), name)
     return layout(value, now)

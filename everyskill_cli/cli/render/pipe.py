@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from everyskill_cli.cli.render.blocks import Block, Fields, Headline, Side, Table
+from everyskill_cli.cli.render.blocks import Block, Change, Fields, Headline, Side, Table
 
 
 def text_of(blocks: Iterable[Block]) -> str:
@@ -22,7 +22,7 @@ def text_of(blocks: Iterable[Block]) -> str:
         if stanzas and not follows_headline:
             stanzas.append("\n")
         stanzas.append(stanza)
-        follows_headline = isinstance(block, Headline)
+        follows_headline = isinstance(block, Headline | Change)
     return "".join(stanzas)
 
 
@@ -36,6 +36,9 @@ def _lines(block: Block) -> Iterator[str]:
                     yield f"{field.name}: {field.value.plain}"
         case Table() if block.place != "screen":
             yield from _rows(block)
+        case Change():
+            yield from (words.plain for words in block.remarks)
+            yield from block.patch.lines
         case Side():
             yield from _lines(block.left)
             yield from _lines(block.right)

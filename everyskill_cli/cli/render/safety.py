@@ -31,6 +31,15 @@ def visible(text: str, *, keep_newlines: bool = False) -> str:
     return escapes.in_line(text)
 
 
+def visible_lines(text: str) -> str:
+    r"""Make visible what may not stand in lines; line feeds and tabs stay, a CR becomes ``\r``."""
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    from everyskill_cli.cli.render import escapes
+
+    return escapes.in_lines(text)
+
+
 def visible_json(document: str) -> str:
     r"""Write the same characters of a JSON text as ``\uXXXX``, which every parser reads back."""
     if document.isascii() and "\x7f" not in document:

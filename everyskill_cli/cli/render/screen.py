@@ -16,6 +16,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.measure import Measurement
 from rich.padding import Padding
 from rich.panel import Panel
+from rich.style import Style
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -24,6 +25,7 @@ from everyskill_cli.cli.render.blocks import (
     Bars,
     Block,
     Card,
+    Change,
     Column,
     Commands,
     Fields,
@@ -33,6 +35,7 @@ from everyskill_cli.cli.render.blocks import (
     Side,
     Table,
 )
+from everyskill_cli.cli.render.folding import FoldedLines
 from everyskill_cli.cli.render.words import Role, Words, say
 
 WIDTHS: Final = (20, 120)  # lines longer than that are hard to read
@@ -128,6 +131,8 @@ def _drawn_part(console: Console, block: Block) -> RenderableType | None:
             return _titled(console, block.title, _bars(console, block))
         case Quotes() if block.items:
             return _titled(console, block.title, _quotes(console, block))
+        case Change() if block.patch.lines:
+            return FoldedLines([(s, Style.parse(_STYLES[role])) for s, role in block.patch.spans])
     return None
 
 

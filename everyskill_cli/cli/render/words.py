@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from everyskill_cli.chain import timestamp
-from everyskill_cli.cli.render.safety import visible
+from everyskill_cli.cli.render.safety import visible, visible_lines
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -54,6 +54,9 @@ _AGES: Final = (  # seconds, the word for people, and its short form in tables
     (3_600, "hour", "h"),
     (60, "minute", "min"),
 )
+_MARKS: Final = ("-", "+", " ", "@", "\\")
+_STRAY_LINE: Final = re.compile(r"\n(?![-+ @\\])")
+_MARK_ROLES: Final[dict[str, Role]] = {"+": "good", "-": "bad", "@": "command", "\\": "muted"}
 _SHELL_SAFE: Final = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
 
 
@@ -90,6 +93,32 @@ class Words:
 
     def __bool__(self) -> bool:
         return bool(self.plain or self.shown)
+
+
+class Patch:
+    """A unified diff that is safe to print: filtered here, once, as Words are.
+
+    What is no line of a unified diff is the rest of the line before it, with an escape between
+    them, and what does not begin as one is one line: nothing in a file can pass for something that
+    is said about it.
+
+    Attributes:
+        lines: with their tabs, because programs read them.
+    """
+
+    __slots__ = ("lines",)
+
+    def __init__(self, text: str) -> None:
+        whole = _STRAY_LINE.sub(r"\\n", text.removesuffix("\n"))
+        shown = visible_lines(whole) if text[:1] in _MARKS else visible(text)
+        self.lines: Final = shown.split("\n") if text else []
+
+    @property
+    def spans(self) -> list[tuple[str, Role]]:
+        """What a terminal shows: the lines with spaces for tabs, each with its role."""
+        roles: list[Role] = [_MARK_ROLES.get(line[:1], "") for line in self.lines]
+        roles[:2] = ["strong"] * len(roles[:2])  # the names of both sides
+        return [(line.expandtabs(4), role) for line, role in zip(self.lines, roles, strict=True)]
 
 
 def say(text: str, role: Role = "", plain: str | None = None) -> Words:
