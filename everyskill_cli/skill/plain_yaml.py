@@ -47,6 +47,8 @@ def parse_yaml(text: str, *, path: str, rule: str, first_line: int = 1) -> Plain
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        if "nesting depth" in str(error.problem):  # libyaml's own limit, which it meets before ours
+            raise builder.too_deep(mark.line if mark else None) from error
         what = f"is not valid YAML: {error.problem or error.context}"
         raise builder.broken(rule, what, mark.line if mark else None) from error
     except yaml.YAMLError as error:
@@ -93,6 +95,10 @@ class _Builder:
                 if self._documents > 1:
                     raise self.broken(self.rule, "holds more than one YAML document", line)
 
+    def too_deep(self, line: int | None) -> InvalidSkill:
+        """Make the error for too many levels."""
+        return self.broken("yaml-too-deep", f"nests more than {DEPTH_MAX} levels deep", line)
+
     def broken(self, rule: str, what: str, line: int | None = None) -> InvalidSkill:
         """Make the error for a rule that a line (0-based, of the text) breaks."""
         number = None if line is None else self.first_line + line
@@ -118,7 +124,7 @@ class _Builder:
 
     def _begin(self, container: list[Any] | dict[str, Any], line: int) -> None:
         if len(self._open) == DEPTH_MAX:
-            raise self.broken("yaml-too-deep", f"nests more than {DEPTH_MAX} levels deep", line)
+            raise self.too_deep(line)
         self._place(container, line)
         self._open.append(_Open(container))
 
