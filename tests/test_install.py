@@ -249,6 +249,9 @@ def test_names_pins_and_what_updates_leave(cli: Commands, team: Path, project: P
     for words in (["update"], ["update", "demo"]):
         answer = cli(*words, "--json").json
         assert [result["status"] for result in answer["results"]] == ["pinned"]
+        [note] = answer["warnings"]
+        assert note["rule"] == "pinned"
+        assert "3 is published" in note["message"]
     assert locked() == (1, True)
     [item] = cli("outdated", "--json").json["items"]
     assert (item["version"], item["published_version"], item["pinned"]) == (1, 3, True)

@@ -171,26 +171,35 @@ def _dispose_all(parent: int, work: int, journal: Journal | None) -> list[tuple[
 
 
 def _keep(parent: int, work: int, name: str, target: str) -> Path:
-    with suppress(FileExistsError):
-        os.mkdir(KEPT, dir_fd=parent)
-    folder = os.open(KEPT, FOLDER, dir_fd=parent)
+    place, folder = _open_kept(parent)
     try:
-        with suppress(FileExistsError):  # nobody wants these in a commit
-            os.close(os.open(".gitignore", NEW, 0o666, dir_fd=folder))
-            descriptor = os.open(".gitignore", os.O_WRONLY | os.O_NOFOLLOW, dir_fd=folder)
-            os.write(descriptor, b"*\n")
-            os.close(descriptor)
+        with suppress(OSError):  # nobody wants these in a commit
+            ignore = os.open(".gitignore", NEW & ~os.O_EXCL, 0o666, dir_fd=folder)
+            os.write(ignore, b"*\n")
+            os.close(ignore)
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         own = f"{target}-{stamp}"
-        for number in range(2, 1000):
+        while True:
             try:
                 rename_new(name, work, own, folder)
-                break
             except FileExistsError:
-                own = f"{target}-{stamp}-{number}"
-        return Path(KEPT, own)
+                own = f"{target}-{stamp}-{os.urandom(4).hex()}"
+            else:
+                return Path(place, own)
     finally:
         os.close(folder)
+
+
+def _open_kept(parent: int) -> tuple[str, int]:
+    """Open the folder of what is kept; where something else has its name, one of another name."""
+    for place in (KEPT, f"{KEPT}-{os.urandom(4).hex()}"):
+        with suppress(FileExistsError):
+            os.mkdir(place, dir_fd=parent)
+        try:
+            return place, os.open(place, FOLDER, dir_fd=parent)
+        except OSError as error:
+            refused = error
+    raise refused
 
 
 def _read_journal(work: int) -> Journal | None:

@@ -39,8 +39,9 @@ def update(
     wanted = {slug: locked[slug] for slug in slugs or sorted(locked)}
     with registry.database.reading() as tx:
         require_registry(versions.registry_id(tx), wanted.values())
-        heads = skills.heads(tx, [slug for slug, entry in wanted.items() if not entry.pinned])
-    moving = [Reference(slug) for slug in heads if heads[slug].published_version is not None]
+        heads = skills.heads(tx, wanted)
+    published = {slug: head.published_version for slug, head in heads.items()}
+    moving = [Reference(s) for s, e in wanted.items() if published.get(s) and not e.pinned]
     answer = InstallAnswer(status="unchanged", results=(), warnings=())
     if moving:
         answer = install(registry, moving, options, watch)
@@ -48,7 +49,7 @@ def update(
     rest = [entry for slug, entry in wanted.items() if slug not in moved]
     results = [*answer.results, *(_stays(place, e, t) for e in rest for t in e.targets)]
     results.sort(key=lambda result: (result.slug, result.path))
-    notes = [_gone(slug, heads) for slug, e in wanted.items() if slug not in moved and not e.pinned]
+    notes = [_why(entry, heads) for entry in rest if published.get(entry.slug) != entry.version]
     return InstallAnswer(
         status=worst(results), results=tuple(results), warnings=(*answer.warnings, *notes)
     )
@@ -81,8 +82,15 @@ def _stays(place: Place, entry: Locked, target: str) -> InstallResult:
     )
 
 
-def _gone(slug: str, heads: Mapping[str, Head]) -> Finding:
-    """Say why a skill stays although nobody pinned it."""
+def _why(entry: Locked, heads: Mapping[str, Head]) -> Finding:
+    """Say why a skill stays although another version, or none, is published."""
+    slug = entry.slug
+    if slug in heads and heads[slug].published_version is not None:
+        return Finding(
+            "pinned",
+            f"{slug} is pinned to version {entry.version}, and {heads[slug].published_version} is"
+            f" published. To follow that: everyskill install {slug}",
+        )
     why = f"There is no skill {slug} in this registry."
     if slug in heads:
         why = unpublished(heads[slug]).message

@@ -45,9 +45,9 @@ INSTALL_COLUMNS: Final = (
     Column("slug", fit="folded"),
     Column("version", place="pipe"),
     Column("previous_version", place="pipe"),
-    Column("path", fit="folded"),
+    Column("path"),
     Column("content_hash", place="pipe"),
-    Column("changes", fit="folded", from_width=60),
+    Column("changes", fit="cut", from_width=60),
     Column("kept", place="pipe"),
 )
 INSTALLED_COLUMNS: Final = (
@@ -56,9 +56,9 @@ INSTALLED_COLUMNS: Final = (
     Column("version", place="pipe"),
     Column("published_version", "published", right=True, from_width=60),
     Column("scope", place="pipe"),
-    Column("path", "folder", fit="folded"),
+    Column("path", "folder"),
     Column("agents", "agents", fit="cut", from_width=100),
-    Column("changes", "what", fit="folded"),
+    Column("changes", "what", fit="cut"),
     Column("yank_reason", place="pipe"),
     Column("successor", place="pipe"),
 )
@@ -95,7 +95,8 @@ def _install_row(result: InstallResult) -> tuple[Words, ...]:
 def _from(result: InstallResult) -> Words:
     before = result.previous_version
     if before in (None, result.version):
-        return only_shown(" pinned" if result.pinned else "", "muted")
+        is_news = result.pinned and result.status != "pinned"
+        return only_shown(" pinned" if is_news else "", "muted")
     return only_shown(f" from {before}", "muted")
 
 
@@ -119,11 +120,8 @@ def _counts(results: Sequence[InstallResult]) -> Words:
 
 def _next(value: InstallAnswer) -> tuple[tuple[Words, str], ...]:
     slugs = {quoted(result.slug) for result in value.results}
-    match value.status:
-        case "installed" | "updated" if len(slugs) == 1:
-            return ((command(rate_line(slugs.pop())), "tell what it did for you"),)
-        case "would-install" | "would-update" | "would-remove":
-            return ((command("the same without --dry-run"), "do it"),)
+    if value.status == "installed" and len(slugs) == 1:
+        return ((command(rate_line(slugs.pop())), "once it has helped you"),)
     return ()
 
 
