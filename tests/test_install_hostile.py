@@ -317,6 +317,20 @@ def test_a_work_folder_that_somebody_made_moves_nothing_out(scene: Scene, tmp_pa
 
 
 @on_sqlite
+def test_a_place_for_copies_that_leads_elsewhere_is_not_used(scene: Scene, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    skills = scene.target.parent
+    (skills / ".everyskill-kept").symlink_to(outside)
+    (scene.target / "own.md").write_text("Mine.")
+    assert scene.cli("install", "--force").code == 0
+    assert names(outside) == set()
+    [own] = skills.glob(".everyskill-kept-*/demo-*/own.md")
+    assert own.read_text() == "Mine."
+    assert contents(scene.target) == contents(scene.source)
+
+
+@on_sqlite
 @pytest.mark.parametrize(
     "payload", ["\\u001b[2J", "\\u202e", "\\n", "\\u0007", "\\U000e0041", "a b"]
 )
