@@ -363,7 +363,7 @@ def test_local_edits_are_refused_by_name_and_nothing_is_touched(
         assert_failed(done, 5, "local edits", "SKILL.md", "notes.txt", "--force")
         assert tree(project) == before
     assert_json_failure(cli("install", "--json"), 5, "Conflict")
-    assert_failed(cli("uninstall", "demo"), 5, "somebody changed it", "--force")
+    assert_failed(cli("uninstall", "demo"), 5, "somebody changed SKILL.md, notes.txt", "--force")
     assert tree(project) == before
     [item] = cli("list", "--installed", "--json").json["items"]
     assert item["state"] == "edited"

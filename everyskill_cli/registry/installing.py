@@ -178,17 +178,15 @@ class Installation:
 
     def _edits(self, step: Step) -> str:
         locked, before = step.wanted.locked, step.wanted.before or step.pin
-        files = edited_files(step.seen, before.version.files)
-        names = ", ".join(files[:NAMED_MAX])
-        more = f" and {len(files) - NAMED_MAX:,} more" if len(files) > NAMED_MAX else ""
+        files = named(edited_files(step.seen, before.version.files))
         is_ours = locked is not None and self.place.target_of(step.path) in locked.targets
         if step.seen.kind == "other":
             return f"{step.path} is a link or a file, and none of everyskill's."
         if is_ours:
-            return f"{step.path} has local edits: {names}{more}."
+            return f"{step.path} has local edits: {files}."
         return (
             f"{step.path} was not installed by everyskill; it differs from"
-            f" {step.pin.slug}@{before.version.version} in {names}{more}."
+            f" {step.pin.slug}@{before.version.version} in {files}."
         )
 
     def _carry_out(self) -> None:
@@ -253,6 +251,12 @@ def edited_files(seen: Seen, published: tuple[FileEntry, ...]) -> list[str]:
     """Name the files in which a folder differs from a version."""
     changed = {change.path for change in changed_files(published, seen.files)}
     return sorted(changed | set(seen.strange))
+
+
+def named(files: Sequence[str]) -> str:
+    """Name a few files in a sentence, and count the rest."""
+    more = f" and {len(files) - NAMED_MAX:,} more" if len(files) > NAMED_MAX else ""
+    return ", ".join(files[:NAMED_MAX]) + more
 
 
 def _known(step: Step) -> int | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from everyskill_cli.errors import Conflict, NotFound
 from everyskill_cli.installs import lock
+from everyskill_cli.installs.cache import Cache
 from everyskill_cli.installs.folder import Seen
 from everyskill_cli.installs.leftovers import Journal
 from everyskill_cli.installs.lock import Locked
@@ -16,7 +17,14 @@ from everyskill_cli.installs.swap import Work, look_at
 from everyskill_cli.installs.system import holding
 from everyskill_cli.model import InstallAnswer, InstallResult
 from everyskill_cli.registry.install import worst
-from everyskill_cli.registry.installing import InstallOptions, is_something, kept_copy, settle
+from everyskill_cli.registry.installing import (
+    InstallOptions,
+    edited_files,
+    is_something,
+    kept_copy,
+    named,
+    settle,
+)
 from everyskill_cli.registry.update import require_locked
 from everyskill_cli.settings import Settings
 
@@ -30,6 +38,7 @@ def uninstall(settings: Settings, slugs: Sequence[str], options: InstallOptions)
         Unavailable, Forbidden: a folder cannot be changed.
     """
     place = open_place(options.scope, settings)
+    cache = Cache.of(settings, writes=False)
     with holding(place.root):
         locked = lock.read(place) or {}
         require_locked(place, slugs, locked)
@@ -40,7 +49,7 @@ def uninstall(settings: Settings, slugs: Sequence[str], options: InstallOptions)
             warnings += settle(place.path_of(target).parent for _, target in todo)
         seen = {target: look_at(place.path_of(target)) for _, target in todo}
         for entry, target in todo:
-            _refuse_edits(entry, place.path_of(target), seen[target], options)
+            _refuse_edits(entry, place.path_of(target), seen[target], options, cache)
         results = [_remove(place, entry, target, seen[target], options) for entry, target in todo]
         if not options.dry_run:
             lock.write(place, _without(locked, todo))
@@ -62,11 +71,16 @@ def _targets(place: Place, entry: Locked, options: InstallOptions) -> tuple[str,
     return found
 
 
-def _refuse_edits(entry: Locked, path: Path, seen: Seen, options: InstallOptions) -> None:
+def _refuse_edits(
+    entry: Locked, path: Path, seen: Seen, options: InstallOptions, cache: Cache
+) -> None:
     if seen.content_hash == entry.content_hash or not is_something(seen) or options.force:
         return
+    pin = cache.pin(entry.registry, entry.entry_hash)
+    files = "" if pin is None else named(edited_files(seen, pin.version.files))
     raise Conflict(
-        f"{path} is not {entry.slug}@{entry.version} as it was installed: somebody changed it.",
+        f"{path} is not {entry.slug}@{entry.version} as it was installed: somebody changed"
+        f" {files or 'it'}.",
         "Nothing was removed. --force takes it away, and keeps a copy beside it.",
     )
 
