@@ -825,7 +825,7 @@ def test_a_fault_on_the_way_changes_nothing_and_one_that_stays_is_said(
         assert cli("diff", "demo@2").stdout == expected
         assert fault_proxy.pending == []
     for fault, code in ((Fault.FLIPPED_DOWNLOAD, 7), (Fault.STALE, 7), (Fault.RESET, 6)):
-        fault_proxy.order(*[fault] * 40, method="GET")
+        fault_proxy.order(*[fault] * 40, method="GET", key="sha256/")
         assert_failed(cli("diff", "demo@2"), code)
         fault_proxy.forget()
 

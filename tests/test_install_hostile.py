@@ -343,3 +343,17 @@ def test_names_in_a_lock_reach_no_terminal(scene: Scene, payload: str) -> None:
         done = scene.cli("install")
         assert done.code in (5, 8)
         assert all(character.isprintable() or character == "\n" for character in done.stderr)
+
+
+@on_sqlite
+def test_another_registrys_store_is_no_loss_of_bytes(scene: Scene, tmp_path: Path) -> None:
+    scene.publish()
+    elsewhere = tmp_path / "elsewhere"
+    env = {"EVERYSKILL_STORE_URL": f"file://{elsewhere}/store"}
+    for said in ("is not theirs", "belongs to another registry"):
+        for words in (["install", "demo"], ["diff", "demo@2"], ["show", "demo", "--content"]):
+            assert_failed(scene.cli(*words, env=env), 8, said)
+        home = {**env, "EVERYSKILL_DATABASE_URL": f"sqlite:///{elsewhere}/registry.db"}
+        assert scene.cli("publish", scene.source, env=home).code == 0
+        for place in (elsewhere / "store/sha256").glob("*/*"):
+            place.unlink()

@@ -13,9 +13,9 @@ from typing import Final, Protocol, TypeAlias
 
 from everyskill_cli.bundle import offsets, unpack
 from everyskill_cli.model import FileEntry, SkillVersion
+from everyskill_cli.registry import Registry
 from everyskill_cli.registry.fetching import fetch_object, there
 from everyskill_cli.skill.content import ARCHIVE
-from everyskill_cli.stores.base import Store
 
 SMALL: Final = 64 * 1024  # bytes of an object that is fetched whole, as one request costs as much
 
@@ -53,13 +53,13 @@ class LocalFiles:
 class StoredFiles:
     """Files of a version."""
 
-    store: Store
+    registry: Registry
     version: SkillVersion
 
     @property
     def jobs(self) -> int:
         """As many as the store likes."""
-        return self.store.jobs
+        return self.registry.store.jobs
 
     def reads(self, wanted: Sequence[FileEntry]) -> list[Read]:
         """Give a read for every file, or one for the object where most of it is wanted anyway."""
@@ -78,14 +78,15 @@ class StoredFiles:
 
     def _whole(self, paths: frozenset[str]) -> dict[str, bytes]:
         version = self.version
-        data = fetch_object(self.store, version)
+        data = fetch_object(self.registry, version)
         files = unpack(data, version.content_type, version.files)
         return {file.path: file.data for file in files if file.path in paths}
 
     def _part(self, entry: FileEntry, start: int) -> dict[str, bytes]:
         key = self.version.content_url
-        with there(self.store, self.version):
-            return {entry.path: self.store.get_part(key, start, entry.size, entry.sha256)}
+        with there(self.registry, self.version):
+            part = self.registry.store.get_part(key, start, entry.size, entry.sha256)
+        return {entry.path: part}
 
 
 def read_files(

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from everyskill_cli.bundle import unpack
-from everyskill_cli.errors import IntegrityFailure, InvalidSkill, NotFound
+from everyskill_cli.database.queries import versions
+from everyskill_cli.errors import IntegrityFailure, InvalidSkill, NotFound, Unavailable
 from everyskill_cli.installs.cache import Cache
 from everyskill_cli.model import Pin, SkillVersion
 from everyskill_cli.registry import Registry
 from everyskill_cli.skill import SkillFile
-from everyskill_cli.stores import Store, content_key
+from everyskill_cli.stores import content_key
 
 IN_FLIGHT_MAX: Final = 100 * 1024 * 1024  # bytes of objects that are fetched and not yet written
 Files = tuple[SkillFile, ...]
@@ -70,30 +71,46 @@ def fetch_files(
     data = cache.get(key)
     is_new = data is None
     if data is None:
-        data = fetch_object(registry.store, version)
+        data = fetch_object(registry, version)
     files = unpack(data, version.content_type, version.files)
     if is_new and not is_offline:
         cache.add(key, data, version.content_type)
     return files
 
 
-def fetch_object(store: Store, version: SkillVersion) -> bytes:
-    """Give a version's object out of a store."""
-    with there(store, version):
-        return store.get(content_key(version.content_hash))
+def fetch_object(registry: Registry, version: SkillVersion) -> bytes:
+    """Give a version's object out of the store."""
+    with there(registry, version):
+        return registry.store.get(content_key(version.content_hash))
 
 
 @contextmanager
-def there(store: Store, version: SkillVersion) -> Iterator[None]:
-    """Raise IntegrityFailure where an object is missing: nobody publishes a row without one."""
+def there(registry: Registry, version: SkillVersion) -> Iterator[None]:
+    """Say why an object is missing, for nobody publishes a row without one.
+
+    Raises:
+        NotReady: this is another registry's store, or nobody's.
+        IntegrityFailure: it is this registry's, and the object was removed.
+    """
     try:
         yield
     except NotFound as error:
+        _require_own(registry)
         raise IntegrityFailure(
             f"The bytes of version {version.version} are missing:"
-            f" there is nothing at {store.location(content_key(version.content_hash))}.",
+            f" there is nothing at {registry.store.location(content_key(version.content_hash))}.",
             "Restore that object from a backup of the store, and find out who removed it.",
         ) from error
+
+
+def _require_own(registry: Registry) -> None:
+    """Find that the store is this registry's; who cannot be asked is not contradicted."""
+    try:
+        with registry.database.reading() as tx:
+            own = versions.registry_id(tx)
+    except Unavailable:
+        return
+    registry.store.claim(str(own), first=False)  # which writes nothing
 
 
 def _ahead(

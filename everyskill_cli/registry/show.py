@@ -50,7 +50,7 @@ def read_text(registry: Registry, version: SkillVersion) -> str:
     from everyskill_cli.bundle import unpack  # not for the many that do not ask for the text
     from everyskill_cli.registry.fetching import fetch_object
 
-    data = fetch_object(registry.store, version)
+    data = fetch_object(registry, version)
     files = {file.path: file for file in unpack(data, version.content_type, version.files)}
     main = files.get("SKILL.md") or next(iter(files.values()))
     return main.data.decode("utf-8")

@@ -165,7 +165,7 @@ class _Shelf:
             files=len(version.files),
         )
         fields = fields_of(version.name, version.description, version.metadata)
-        return Side(said, version.files, fields, StoredFiles(self.registry.store, version))
+        return Side(said, version.files, fields, StoredFiles(self.registry, version))
 
 
 def _no_pair(found: Found) -> NotFound:
