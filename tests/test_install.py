@@ -596,7 +596,7 @@ def test_a_folder_that_may_not_be_written_is_forbidden_and_nothing_is_changed(
     (project / ".claude/skills").chmod(0o555)
     before = tree(project)
     done = as_ordinary_user("install", "demo", "--agent", "cursor", "--agent", "claude-code")
-    assert_failed(done, 9, ".claude/skills/demo", "Permission denied")
+    assert_failed(done, 9, ".claude/skills", "Permission denied")
     (project / ".claude/skills").chmod(0o755)
     assert names(project) == {".git", ".claude"}
     assert names(project / ".claude/skills") == set()

@@ -301,16 +301,24 @@ def test_a_link_that_leads_out_of_the_project(scene: Scene, link: str, tmp_path:
 @on_sqlite
 def test_a_work_folder_that_somebody_made_moves_nothing_out(scene: Scene, tmp_path: Path) -> None:
     skills = scene.target.parent
-    for number, target in enumerate(["../../../x", "demo", "/tmp/x", ".git", "a/b"]):
-        work = skills / f".everyskill-{number:016x}"
+    precious = tmp_path / "precious"
+    for folder in ("old", "ready", "partial", "doomed"):
+        (precious / folder).mkdir(parents=True)
+        (precious / folder / "SKILL.md").write_text("Precious.")
+    (precious / "journal").write_text('{"new": null, "old": null}')
+    for number, journal in enumerate(["", "[", "5", '{"new": []}', '{"new": [1], "old": {}}']):
+        work = skills / f".everyskill-{number:016x}" / "demo"
         (work / "old").mkdir(parents=True)
         (work / "old/SKILL.md").write_text("Mine.")
-        (work / "journal").write_text(f'{{"target": "{target}", "new": null, "old": null}}')
+        (work / "journal").write_text(journal)
+    links = skills / ".everyskill-00000000000000a9"
+    links.mkdir()
+    (links / "demo").symlink_to(precious)
     (skills / ".everyskill-00000000000000aa").symlink_to(tmp_path)
     (skills / ".everyskill-00000000000000ab").write_text("A file.")
-    outside = tree(tmp_path / "source", tmp_path / "store")
+    outside = tree(tmp_path / "source", tmp_path / "store", precious)
     assert scene.cli("install").code == 0
-    assert tree(tmp_path / "source", tmp_path / "store") == outside
+    assert tree(tmp_path / "source", tmp_path / "store", precious) == outside
     assert contents(scene.target) == contents(scene.source)
     kept = list((skills / ".everyskill-kept").glob("*/SKILL.md"))
     assert [path.read_text() for path in kept] == ["Mine."] * 5

@@ -36,22 +36,19 @@ _WORK: Final = re.compile(r"\.everyskill-[0-9a-f]{16}")
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """What a work folder is for.
+    """Which bytes of a target that is being changed can be had again.
 
     Attributes:
-        target: the name of the skill's folder.
         new: digest of what is put in its place; None where it is only taken away.
         old: digest of what stands there, where that is a published version.
     """
 
-    target: str
     new: str | None
     old: str | None
 
     def to_bytes(self) -> bytes:
         """Give it as it is written down."""
-        said = {"target": self.target, "new": self.new, "old": self.old}
-        return json.dumps(said).encode()
+        return json.dumps({"new": self.new, "old": self.old}).encode()
 
     @property
     def published(self) -> set[str]:
@@ -79,8 +76,16 @@ def recover(folder: Path) -> list[tuple[Path, Path]]:
     return kept
 
 
-def dispose(parent: int, work: int, name: str, journal: Journal) -> Path | None:
-    """Delete what was published and can be had again; keep anything else, and give its place."""
+def dispose(parent: int, work: int, target: str, name: str, journal: Journal) -> Path | None:
+    """Delete what was published and can be had again; keep anything else, and give its place.
+
+    Args:
+        parent: descriptor of the folder of skills.
+        work: descriptor of the target's own work folder.
+        target: the target's name.
+        name: what it is about: ``READY`` or ``OLD``.
+        journal: which bytes can be had again.
+    """
     seen = look(name, work)
     if seen.kind == "absent":
         return None
@@ -91,7 +96,7 @@ def dispose(parent: int, work: int, name: str, journal: Journal) -> Path | None:
             os.rename(name, DOOMED, src_dir_fd=work, dst_dir_fd=work)
             clear(work, DOOMED)
         return None
-    return _keep(parent, work, name, journal.target)
+    return _keep(parent, work, name, target)
 
 
 def clear(work: int, *names: str) -> None:
@@ -115,7 +120,7 @@ def border(path: Path) -> Iterator[None]:
 def _fault(path: Path, error: OSError) -> EveryskillError:
     kind = Forbidden if isinstance(error, PermissionError) else Unavailable
     return kind(
-        f"{path} cannot be installed or looked at: {error.strerror}.",
+        f"{path} cannot be read or changed: {error.strerror}.",
         "Look at that folder and the ones above it, then run the same command again.",
     )
 
@@ -142,11 +147,9 @@ def _revive(parent: int, name: str) -> list[tuple[str, str]]:
     try:
         if not take(work) or not is_there(name, parent, work):
             return []
-        journal = _read_journal(work)
-        if journal is not None:
-            _settle(parent, work, journal)
-        kept = _dispose_all(parent, work, journal)
-        clear(work, PARTIAL, DOOMED, JOURNAL)
+        with os.scandir(work) as entries:
+            targets = sorted(entry.name for entry in entries if is_slug(entry.name))
+        kept = [(t, own.as_posix()) for t in targets for own in _finish(parent, work, t)]
         with suppress(OSError):  # what could not be deleted stays for the next time
             os.rmdir(name, dir_fd=parent)
         return kept
@@ -154,20 +157,34 @@ def _revive(parent: int, name: str) -> list[tuple[str, str]]:
         os.close(work)
 
 
-def _settle(parent: int, work: int, journal: Journal) -> None:
+def _finish(parent: int, work: int, target: str) -> list[Path]:
+    """Finish or undo the change of one target, and give where somebody's own work is kept."""
+    try:
+        own = os.open(target, FOLDER, dir_fd=work)
+    except OSError:  # no folder of ours
+        return []
+    try:
+        journal = _read_journal(own)
+        if journal is not None:
+            _settle(parent, own, target, journal)
+        found = journal or Journal(None, None)
+        kept = [dispose(parent, own, target, name, found) for name in (READY, OLD)]
+        clear(own, PARTIAL, DOOMED, JOURNAL)
+    finally:
+        os.close(own)
+    with suppress(OSError):
+        os.rmdir(target, dir_fd=work)
+    return [path for path in kept if path is not None]
+
+
+def _settle(parent: int, own: int, target: str, journal: Journal) -> None:
     """See to it that the target stands again, where the process ended between two renames."""
-    if look(journal.target, parent).kind != "absent" or look(OLD, work).kind == "absent":
+    if look(target, parent).kind != "absent" or look(OLD, own).kind == "absent":
         return
     if journal.new is None:
         return  # it was to go
-    whole = look(READY, work).content_hash == journal.new
-    rename_new(READY if whole else OLD, work, journal.target, parent)
-
-
-def _dispose_all(parent: int, work: int, journal: Journal | None) -> list[tuple[str, str]]:
-    found = journal or Journal("unknown", None, None)
-    kept = [(dispose(parent, work, name, found)) for name in (READY, OLD)]
-    return [(found.target, path.as_posix()) for path in kept if path is not None]
+    whole = look(READY, own).content_hash == journal.new
+    rename_new(READY if whole else OLD, own, target, parent)
 
 
 def _keep(parent: int, work: int, name: str, target: str) -> Path:
@@ -203,12 +220,13 @@ def _open_kept(parent: int) -> tuple[str, int]:
 
 
 def _read_journal(work: int) -> Journal | None:
-    """Read what a work folder is for; None where nobody got so far as to say so."""
+    """Read which bytes can be had again; None where nobody got so far as to say so."""
     try:
         descriptor = os.open(JOURNAL, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=work)
         with os.fdopen(descriptor, "rb") as file:
             said = json.loads(file.read(JOURNAL_MAX))
-        journal = Journal(said["target"], said["new"], said["old"])
-    except (OSError, ValueError, KeyError, TypeError):
+        digests = (said["new"], said["old"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    return journal if isinstance(journal.target, str) and is_slug(journal.target) else None
+    is_ours = all(digest is None or isinstance(digest, str) for digest in digests)
+    return Journal(*digests) if is_ours else None

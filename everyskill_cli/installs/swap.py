@@ -7,12 +7,13 @@ is what was published; anything else is somebody's work, and kept.
 
     .claude/skills/
         code-review/                    the target
-        .everyskill-0123456789abcdef/   a work folder
-            journal                     the target's name, and which digests may be deleted
-            partial/                    being written
-            ready/                      complete; after the exchange, what stood in the target
-            old/                        what stood in the target
-            doomed/                     being deleted
+        .everyskill-0123456789abcdef/   a work folder of one process
+            code-review/
+                journal                 the digests of what may be deleted
+                partial/                being written
+                ready/                  complete; after the exchange, what stood in the target
+                old/                    what stood in the target
+                doomed/                 being deleted
         .everyskill-kept/
             code-review-20261127T081500Z/
 """
@@ -20,13 +21,13 @@ is what was published; anything else is somebody's work, and kept.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from everyskill_cli.errors import Conflict
+from everyskill_cli.errors import Conflict, EveryskillError
 from everyskill_cli.installs.folder import ABSENT, FOLDER, Seen, look
 from everyskill_cli.installs.leftovers import (
     DOOMED,
@@ -49,37 +50,73 @@ TRIES: Final = 3
 
 
 @dataclass(slots=True)
+class Workshop:
+    """A work folder in a folder of skills, ours as long as it is open.
+
+    Attributes:
+        folder: of skills.
+    """
+
+    folder: Path
+    parent: int
+    work: int
+    _name: str
+    _made: list[Path]
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Make a work folder, and the folders above it that are missing."""
+        with border(folder):
+            made = _make_parents(folder)
+            parent = os.open(folder, PARENT)
+            name, work = _make_work(parent)
+            return cls(folder, parent, work, name, made)
+
+    def begin(self, target: str, journal: Journal) -> Work:
+        """Begin the change of one target."""
+        with border(self.folder / target):
+            os.mkdir(target, 0o700, dir_fd=self.work)
+            own = os.open(target, FOLDER, dir_fd=self.work)
+            try:
+                _write(own, JOURNAL, journal.to_bytes(), 0o600)
+            finally:
+                os.close(own)
+        return Work(self, target, journal)
+
+    def close(self, *, undo: bool = False) -> None:
+        """Remove the work folder; ``undo`` also the folders that were made for it."""
+        with suppress(OSError):  # what could not be removed is removed by whoever comes next
+            os.rmdir(self._name, dir_fd=self.parent)
+        for descriptor in (self.work, self.parent):
+            os.close(descriptor)
+        for folder in reversed(self._made) if undo else ():
+            with suppress(OSError):  # somebody else has put something there
+                folder.rmdir()
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """A change of one target that is being made ready, and then happens in one step."""
 
-    path: Path
+    shop: Workshop
+    target: str
     journal: Journal
-    _parent: int
-    _name: str
-    _folder: int
-    _made: list[Path] = field(default_factory=list)
 
-    @classmethod
-    def begin(cls, path: Path, journal: Journal) -> Self:
-        """Make a work folder beside a target, and the folders above it that are missing."""
-        with border(path):
-            made = _make_parents(path.parent)
-            parent = os.open(path.parent, PARENT)
-            name, folder = _make_work(parent)
-            work = cls(path, journal, parent, name, folder, made)
-            work._write(JOURNAL, journal.to_bytes(), 0o600)
-            return work
+    @property
+    def path(self) -> Path:
+        """The target."""
+        return self.shop.folder / self.target
 
     def stage(self, files: Iterable[SkillFile]) -> None:
         """Write the files, whose paths and contents were verified, and call them ready."""
-        with border(self.path):
-            os.mkdir(PARTIAL, dir_fd=self._folder)
+        with self._inside() as own:
+            os.mkdir(PARTIAL, dir_fd=own)
             folders = {PARTIAL}
             for file in files:
                 path = f"{PARTIAL}/{file.path}"
-                self._make_folders(path.rpartition("/")[0], folders)
-                self._write(path, file.data, 0o777 if file.executable else 0o666)
-            os.rename(PARTIAL, READY, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+                _make_folders(own, path.rpartition("/")[0], folders)
+                _write(own, path, file.data, 0o777 if file.executable else 0o666)
+            os.rename(PARTIAL, READY, src_dir_fd=own, dst_dir_fd=own)
 
     def put(self, seen: Seen) -> Path | None:
         """Put what is ready in its place, and give where somebody's own work is kept.
@@ -90,71 +127,60 @@ class Work:
         Raises:
             Conflict: something stands there now and nothing did.
         """
-        with border(self.path):
+        with self._inside() as own:
             if seen.kind == "absent":
-                self._put_first()
+                self._put_first(own)
                 return None
-            if exchange(READY, self._folder, self.path.name, self._parent):
-                os.rename(READY, OLD, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+            if exchange(READY, own, self.target, self.shop.parent):
+                os.rename(READY, OLD, src_dir_fd=own, dst_dir_fd=own)
             else:
-                self._take_out()
-                rename_new(READY, self._folder, self.path.name, self._parent)
-            return self._dispose(OLD)
+                self._take_out(own)
+                rename_new(READY, own, self.target, self.shop.parent)
+            return self._dispose(own, OLD)
 
     def remove(self) -> Path | None:
         """Take the target away in one step, and give where somebody's own work is kept."""
-        with border(self.path):
-            self._take_out()
-            return self._dispose(OLD)
+        with self._inside() as own:
+            self._take_out(own)
+            return self._dispose(own, OLD)
 
-    def close(self, *, undo: bool = False) -> None:
-        """Remove the work folder; ``undo`` also the folders that were made for the target.
+    def close(self) -> None:
+        """Remove what is left of the work.
 
         What cannot be removed now is removed by whoever installs here next.
         """
-        with suppress(OSError):
-            self._dispose(READY)
-            self._dispose(OLD)
-            clear(self._folder, PARTIAL, DOOMED, JOURNAL)
-            os.rmdir(self._name, dir_fd=self._parent)
-        for descriptor in (self._folder, self._parent):
-            os.close(descriptor)
-        for folder in reversed(self._made) if undo else ():
-            with suppress(OSError):  # somebody else has put something there
-                folder.rmdir()
+        with suppress(EveryskillError):
+            with self._inside() as own:
+                self._dispose(own, READY)
+                self._dispose(own, OLD)
+                clear(own, PARTIAL, DOOMED, JOURNAL)
+            os.rmdir(self.target, dir_fd=self.shop.work)
 
-    def _dispose(self, name: str) -> Path | None:
-        kept = dispose(self._parent, self._folder, name, self.journal)
-        return None if kept is None else self.path.parent / kept
+    @contextmanager
+    def _inside(self) -> Iterator[int]:
+        """Open the target's own work folder, for as long as it takes: there may be thousands."""
+        with border(self.path):
+            own = os.open(self.target, FOLDER, dir_fd=self.shop.work)
+            try:
+                yield own
+            finally:
+                os.close(own)
 
-    def _put_first(self) -> None:
+    def _dispose(self, own: int, name: str) -> Path | None:
+        kept = dispose(self.shop.parent, own, self.target, name, self.journal)
+        return None if kept is None else self.shop.folder / kept
+
+    def _put_first(self, own: int) -> None:
         try:
-            rename_new(READY, self._folder, self.path.name, self._parent)
+            rename_new(READY, own, self.target, self.shop.parent)
         except FileExistsError as error:
             raise Conflict(
                 f"{self.path} was made by somebody else in this moment.",
                 "Look at it, then run the same command again.",
             ) from error
 
-    def _take_out(self) -> None:
-        os.rename(self.path.name, OLD, src_dir_fd=self._parent, dst_dir_fd=self._folder)
-
-    def _make_folders(self, path: str, made: set[str]) -> None:
-        if path not in made:
-            self._make_folders(path.rpartition("/")[0], made)
-            os.mkdir(path, dir_fd=self._folder)
-            made.add(path)
-
-    def _write(self, path: str, data: bytes, mode: int) -> None:
-        descriptor = os.open(path, NEW, mode, dir_fd=self._folder)
-        try:
-            if mode & 0o100 and not os.fstat(descriptor).st_mode & 0o100:
-                os.fchmod(descriptor, 0o700)  # a umask may close files to others, not to agents
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
-        finally:
-            os.close(descriptor)
+    def _take_out(self, own: int) -> None:
+        os.rename(self.target, OLD, src_dir_fd=self.shop.parent, dst_dir_fd=own)
 
 
 def look_at(path: Path) -> Seen:
@@ -168,6 +194,25 @@ def look_at(path: Path) -> Seen:
             return look(path.name, parent)
         finally:
             os.close(parent)
+
+
+def _make_folders(work: int, path: str, made: set[str]) -> None:
+    if path not in made:
+        _make_folders(work, path.rpartition("/")[0], made)
+        os.mkdir(path, dir_fd=work)
+        made.add(path)
+
+
+def _write(work: int, path: str, data: bytes, mode: int) -> None:
+    descriptor = os.open(path, NEW, mode, dir_fd=work)
+    try:
+        if mode & 0o100 and not os.fstat(descriptor).st_mode & 0o100:
+            os.fchmod(descriptor, 0o700)  # a umask may close files to others, not to agents
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    finally:
+        os.close(descriptor)
 
 
 def _make_parents(folder: Path) -> list[Path]:

@@ -16,7 +16,7 @@ from everyskill_cli.database.queries import pins as pin_queries
 from everyskill_cli.errors import Conflict
 from everyskill_cli.installs.folder import Seen
 from everyskill_cli.installs.leftovers import Journal, recover
-from everyskill_cli.installs.swap import Work, look_at
+from everyskill_cli.installs.swap import Work, Workshop, look_at
 from everyskill_cli.model import (
     FileChange,
     FileEntry,
@@ -191,10 +191,10 @@ class Installation:
 
     def _carry_out(self) -> None:
         """Make everything ready, and then swap it in; where something fails before, undo all."""
-        ready: list[Work] = []
+        shops: dict[Path, Workshop] = {}
         is_ready = False
         try:
-            self._stage(ready)
+            self._stage(shops)
             is_ready = True
             for step in self.steps:
                 if step.work is not None:
@@ -202,10 +202,13 @@ class Installation:
                 if step.kept is not None:
                     self.warnings.append(kept_copy(step.path, step.kept))
         finally:
-            for work in reversed(ready):  # the first has made the folders that others are in
-                work.close(undo=not is_ready)
+            for step in self.steps:
+                if step.work is not None:
+                    step.work.close()
+            for shop in reversed(shops.values()):  # the first has made folders that others are in
+                shop.close(undo=not is_ready)
 
-    def _stage(self, ready: list[Work]) -> None:
+    def _stage(self, shops: dict[Path, Workshop]) -> None:
         todo: dict[str, list[Step]] = {}
         for step in self.steps:
             if not step.is_done:
@@ -217,11 +220,15 @@ class Installation:
             if self.watch.stopped:
                 raise KeyboardInterrupt
             for step in todo[pin.slug]:
-                old = step.seen.content_hash if step.found is not None else None
-                journal = Journal(step.path.name, pin.version.content_hash, old)
-                step.work = Work.begin(step.path, journal)
-                ready.append(step.work)
+                step.work = self._begin(step, shops)
                 step.work.stage(files)
+
+    def _begin(self, step: Step, shops: dict[Path, Workshop]) -> Work:
+        folder = step.path.parent
+        if folder not in shops:
+            shops[folder] = Workshop.open(folder)
+        old = step.seen.content_hash if step.found is not None else None
+        return shops[folder].begin(step.path.name, Journal(step.pin.version.content_hash, old))
 
     def _result(self, step: Step) -> InstallResult:
         version = step.pin.version

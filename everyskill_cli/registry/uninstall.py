@@ -13,7 +13,7 @@ from everyskill_cli.installs.folder import Seen
 from everyskill_cli.installs.leftovers import Journal
 from everyskill_cli.installs.lock import Locked
 from everyskill_cli.installs.places import Place, open_place
-from everyskill_cli.installs.swap import Work, look_at
+from everyskill_cli.installs.swap import Workshop, look_at
 from everyskill_cli.installs.system import holding
 from everyskill_cli.model import InstallAnswer, InstallResult
 from everyskill_cli.registry.install import worst
@@ -91,11 +91,13 @@ def _remove(
     path, kept = place.path_of(target), None
     # Looked at once more: two targets are one folder where a link leads from one to the other.
     if not options.dry_run and look_at(path).kind != "absent":
-        work = Work.begin(path, Journal(path.name, None, entry.content_hash))
+        shop = Workshop.open(path.parent)
         try:
+            work = shop.begin(path.name, Journal(None, entry.content_hash))
             kept = work.remove()
-        finally:
             work.close()
+        finally:
+            shop.close()
     return InstallResult(
         slug=entry.slug,
         version=entry.version,
