@@ -25,6 +25,7 @@ from everyskill_cli.model import FileEntry
 from everyskill_cli.skill import FoundSkill, LocalSkill, SkillFile
 from everyskill_cli.skill.content import ARCHIVE, MARKDOWN, SUFFIXES, read_content
 from everyskill_cli.skill.files import BUNDLE_MAX, FILE_MAX, FILES_MAX
+from everyskill_cli.skill.ignore import left_out_by_default
 from everyskill_cli.skill.paths import PathSet, check_name, check_path
 from everyskill_cli.skill.tree import MAIN_FILE
 
@@ -175,6 +176,8 @@ def _read_archive(data: bytes) -> tuple[SkillFile, ...]:
     for _ in range(count):
         file, central = _read_entry(data, position, offset)
         check_path(file.path)
+        if any(map(left_out_by_default, file.path.split("/"))):
+            raise _not_canonical(f"holds {file.path}, which is left out of every skill")
         paths.add(file.path)
         if files and files[-1].path >= file.path:
             raise _not_canonical(f"has {file.path} in the wrong place")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from everyskill_cli.errors import EveryskillError
 from everyskill_cli.installs import lock
 from everyskill_cli.installs.lock import Locked
 from everyskill_cli.installs.places import Place
-from tests.commands import Commands, assert_failed, tree
+from tests.commands import Commands, as_ordinary_user, assert_failed, tree
 from tests.conftest import Everyskill
 from tests.installing import contents, make_project, names
 from tests.registries import write_skill
@@ -49,7 +50,7 @@ def locked(slug: str = "demo", **more: object) -> Locked:
 def test_it_is_sorted_toml_of_one_block_a_skill(place: Place) -> None:
     entries = {slug: locked(slug) for slug in ("zebra", "demo", "a-1")}
     entries["demo"] = locked(pinned=True, targets=(".claude/skills/demo", ".cursor/skills/demo"))
-    assert lock.write(place, entries)
+    lock.write(place, entries)
     text = place.lock.read_text()
     assert [line for line in text.splitlines() if line.startswith("[")] == [
         "[skills.a-1]",
@@ -59,7 +60,9 @@ def test_it_is_sorted_toml_of_one_block_a_skill(place: Place) -> None:
     assert '    ".claude/skills/demo",\n    ".cursor/skills/demo",\n' in text
     assert tomllib.loads(text)["version"] == 1
     assert lock.read(place) == entries
-    assert not lock.write(place, entries)
+    before = place.lock.stat()
+    lock.write(place, entries)
+    assert place.lock.stat() == before
     assert names(place.root) == {"everyskill.lock"}
 
 
@@ -286,10 +289,56 @@ def test_a_lock_that_cannot_be_written_leaves_what_was_installed(
     cli: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert cli("publish", write_skill(tmp_path)).code == 0
-    project = make_project(tmp_path / "project", ".claude")
+    project = make_project(tmp_path / "project", ".claude/skills")
     monkeypatch.chdir(project)
-    (project / "everyskill.lock").mkdir()
-    assert cli("install", "demo").code == 5
-    assert names(project / ".claude") == set()
-    (project / "everyskill.lock").rmdir()
+    project.chmod(0o555)
+    try:
+        assert_failed(as_ordinary_user("install", "demo"), 9, "everyskill.lock", "stands")
+        assert contents(project / ".claude/skills/demo") == contents(tmp_path / "demo")
+    finally:
+        project.chmod(0o755)
+    assert names(project) == {".git", ".claude"}
+    assert cli("install", "demo", "--json").json["status"] == "unchanged"
+    assert (project / "everyskill.lock").is_file()
+
+
+def leads_out(lock_file: Path, outside: Path) -> None:
+    lock_file.symlink_to(outside / "new/other.toml")
+
+
+def leads_to_a_file(lock_file: Path, outside: Path) -> None:
+    (outside / "precious").touch()
+    lock_file.symlink_to(outside / "precious")
+
+
+def is_a_folder(lock_file: Path, outside: Path) -> None:
+    lock_file.mkdir()
+
+
+def is_a_pipe(lock_file: Path, outside: Path) -> None:
+    os.mkfifo(lock_file)
+
+
+@pytest.mark.parametrize(
+    "make", [leads_out, leads_to_a_file, is_a_folder, is_a_pipe], ids=lambda f: f.__name__
+)
+def test_a_lock_that_is_no_file_is_refused_and_leads_nowhere(
+    cli: Commands,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    make: Callable[[Path, Path], None],
+) -> None:
+    assert cli("publish", write_skill(tmp_path)).code == 0
+    project, outside = make_project(tmp_path / "project", ".claude"), tmp_path / "outside"
+    outside.mkdir()
+    make(project / "everyskill.lock", outside)
+    (project / ".everyskill.lock.new").symlink_to(outside / "aside")
+    monkeypatch.chdir(project)
+    before = tree(project, outside)
+    for words in (["install", "demo"], ["install"], ["update"], ["list", "--installed"]):
+        assert_failed(cli(*words), 5, "everyskill.lock is")
+    assert tree(project, outside) == before
+    lock_file = project / "everyskill.lock"
+    lock_file.rmdir() if lock_file.is_dir() and not lock_file.is_symlink() else lock_file.unlink()
     assert cli("install", "demo").code == 0
+    assert names(outside) == ({"precious"} if make is leads_to_a_file else set())

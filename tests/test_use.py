@@ -82,7 +82,7 @@ def test_the_same_external_id_is_the_same_use(registry):
 def test_several_uses_are_one_transaction(registry):
     uses = [
         Use(skill=Reference("other", 1), tool="install", external_id="a"),
-        Use(skill=DEMO, tool="install", metadata={"agent": "codex"}),
+        Use(skill=DEMO, tool="install"),
         Use(skill=DEMO, tool="install", external_id="b"),
         Use(skill=DEMO, tool="install", external_id="b"),
     ]

@@ -21,7 +21,7 @@ def uninstall(
 
     Example: everyskill uninstall code-review
     """
-    from everyskill_cli.registry.installing import InstallOptions
+    from everyskill_cli.registry.steps import InstallOptions
     from everyskill_cli.registry.uninstall import uninstall as run
 
     wanted = InstallOptions(

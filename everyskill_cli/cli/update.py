@@ -21,7 +21,7 @@ def update(
 
     Example: everyskill update --dry-run
     """
-    from everyskill_cli.registry.installing import InstallOptions
+    from everyskill_cli.registry.steps import InstallOptions
     from everyskill_cli.registry.update import update as run
 
     wanted = InstallOptions(scope=scope, force=force, dry_run=dry_run)

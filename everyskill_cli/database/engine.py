@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
-from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -21,7 +20,8 @@ from sqlalchemy.pool import QueuePool
 
 from everyskill_cli.database.address import parse
 from everyskill_cli.database.faults import CommitUnknown, translate, translated
-from everyskill_cli.errors import Forbidden, NotReady
+from everyskill_cli.database.file import is_read_only, look, target_of
+from everyskill_cli.errors import NotReady
 from everyskill_cli.settings import hide_password
 
 BUSY_SECONDS: Final = 30.0  # how long a writer waits for another; ?timeout= in the URL changes it
@@ -30,6 +30,7 @@ PATIENCE: Final = (  # the same on PostgreSQL, unless the URL, the role or the d
     f"SELECT set_config('lock_timeout', '{BUSY_SECONDS:.0f}s', true)"
     " WHERE current_setting('lock_timeout') = '0'"
 )
+_LESS_PATIENCE: Final = "SELECT set_config('lock_timeout', '{:.0f}ms', true)"
 Transaction = Connection  # what callers hold between two statements; they never look inside
 
 
@@ -59,7 +60,7 @@ class Database:
         """Whether there is a file; a file of no bytes is a registry that was never finished."""
         if self.path is None:
             return True
-        found = _look(self.path)
+        found = look(self.path)
         return found is not None and found.st_size > 0
 
     @property
@@ -73,7 +74,7 @@ class Database:
     @property
     def is_read_only(self) -> bool:
         """Whether there is a SQLite file that this process may not write."""
-        return self.path is not None and _is_read_only(self.path)
+        return self.path is not None and is_read_only(self.path)
 
     @property
     def engine(self) -> Engine:
@@ -100,8 +101,11 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, patience: float | None = None) -> Iterator[Connection]:
         """Run one transaction: all of it is committed, or none.
+
+        Args:
+            patience: seconds that other writers are waited for, where that is less than usual.
 
         Raises:
             CommitUnknown: COMMIT was sent and its answer was lost; look before saying anything.
@@ -109,11 +113,15 @@ class Database:
         """
         with (
             translated(self.where),
-            self.engine.connect().execution_options(everyskill_write=True) as connection,
+            self.engine.connect().execution_options(
+                everyskill_write=True, everyskill_patience=patience
+            ) as connection,
         ):
             transaction = connection.begin()
             if self.dialect == "postgresql":
-                connection.exec_driver_sql(PATIENCE)
+                connection.exec_driver_sql(
+                    PATIENCE if patience is None else _LESS_PATIENCE.format(patience * 1000)
+                )
             try:
                 yield connection
             except BaseException:
@@ -155,12 +163,12 @@ def _sqlite(database: Database) -> Engine:
         )
     timeout = float(str(database.url.query.get("timeout", BUSY_SECONDS)))
     path = Path(str(database.path))
-    found = _look(path)
+    found = look(path)
     if found is not None and stat.S_ISDIR(found.st_mode):
         raise NotReady(
             f"The database {database.where} is a folder.", "Name a file in it: …/registry.db"
         )
-    target = _sqlite_target(path)
+    target = target_of(path)
     engine = create_engine(
         # One connection is kept: the last one to close writes the whole log into the file.
         "sqlite://",
@@ -171,8 +179,10 @@ def _sqlite(database: Database) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("everyskill_write"):
-            _begin_writing(connection, timeout)
+        options = connection.get_execution_options()
+        if options.get("everyskill_write"):
+            patience = options.get("everyskill_patience")
+            _begin_writing(connection, timeout if patience is None else min(patience, timeout))
         else:
             connection.exec_driver_sql("BEGIN")
 
@@ -195,39 +205,6 @@ def _begin_writing(connection: Connection, seconds: float) -> None:
                 return
     finally:
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
-
-
-def _sqlite_target(path: Path) -> str:
-    """The file as SQLite's URI; read-only where it cannot be written.
-
-    WAL needs to write beside the file even to read it. Where that is impossible and no log stands
-    beside it, the file cannot change under us, and ``immutable`` reads it as it is.
-    """
-    uri = "file:" + quote(os.fsencode(path.absolute()))
-    if not _is_read_only(path):
-        return uri
-    log = path.with_name(path.name + "-wal")
-    return f"{uri}?mode=ro" if log.exists() else f"{uri}?mode=ro&immutable=1"
-
-
-def _is_read_only(path: Path) -> bool:
-    if _look(path) is None:
-        return False
-    return not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
-
-
-def _look(path: Path) -> os.stat_result | None:
-    """Look at a file that may be absent."""
-    try:
-        return path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        kind = Forbidden if isinstance(error, PermissionError) else NotReady
-        raise kind(
-            f"The database's file {path} cannot be looked at: {error.strerror}.",
-            "Check that you may enter its folder, or set EVERYSKILL_DATABASE_URL.",
-        ) from error
 
 
 def _connect(target: str, timeout: float) -> sqlite3.Connection:

@@ -7,7 +7,6 @@ an agent runs them; an ignore file in the folder hides no edit.
 from __future__ import annotations
 
 import os
-import re
 import stat
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,11 +17,11 @@ from everyskill_cli.errors import InvalidSkill
 from everyskill_cli.model import FileEntry
 from everyskill_cli.skill import SkillFile
 from everyskill_cli.skill.files import BUNDLE_MAX, FILES_MAX, bundled_size, read_file
+from everyskill_cli.skill.ignore import is_residue
 from everyskill_cli.skill.paths import DEPTH_MAX, as_text
 
 FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 ENTRIES_MAX: Final = 10_000  # names looked at before a folder is taken for something else
-_RESIDUE: Final = re.compile(r"__pycache__|node_modules|\.DS_Store|.*\.pyc")
 
 
 @dataclass(frozen=True)
@@ -31,14 +30,22 @@ class Seen:
 
     Attributes:
         kind: ``other`` is a file, a link or anything else that is no folder.
-        files: sorted by path; their bytes are held only until they were hashed.
+        files: sorted by path.
         strange: paths in it that no skill has: links, devices, files too large or unreadable.
+        content_hash: of the object that would hold these files; None where none does.
+        has_residue: whether programs left anything in it that is none of the skill's.
     """
 
     kind: Literal["absent", "folder", "other"]
     files: tuple[FileEntry, ...] = ()
     strange: tuple[str, ...] = ()
     content_hash: str | None = None
+    has_residue: bool = False
+
+    @property
+    def is_something(self) -> bool:
+        """Whether anything stands there that could be lost; an empty folder is nothing."""
+        return self.kind == "other" or bool(self.files or self.strange)
 
 
 ABSENT: Final = Seen("absent")
@@ -73,13 +80,15 @@ class _Walk:
     _files: list[SkillFile] = field(default_factory=list)
     _strange: list[str] = field(default_factory=list)
     _looked_at: int = 0
+    _has_residue: bool = False
     _left: int = BUNDLE_MAX
 
     @cached_property
     def seen(self) -> Seen:
         files = tuple(sorted(self._files, key=lambda file: file.path))
         digest = None if self._strange else content_hash_of(files)
-        return Seen("folder", manifest(files), tuple(sorted(self._strange)), digest)
+        strange = tuple(sorted(self._strange))
+        return Seen("folder", manifest(files), strange, digest, self._has_residue)
 
     def enter(self, folder: int, prefix: str) -> None:
         with os.scandir(folder) as entries:
@@ -88,7 +97,9 @@ class _Walk:
                 if self._looked_at > ENTRIES_MAX:
                     self._strange.append(f"{prefix}…")
                     return
-                if not _RESIDUE.fullmatch(entry.name):
+                if is_residue(entry.name):
+                    self._has_residue = True
+                else:
                     self._take(entry, folder, prefix)
 
     def _take(self, entry: os.DirEntry[str], folder: int, prefix: str) -> None:

@@ -21,6 +21,7 @@ from everyskill_cli.errors import EveryskillError, Forbidden, Unavailable
 from everyskill_cli.installs.folder import FOLDER, look
 from everyskill_cli.installs.system import rename_new, take
 from everyskill_cli.model import is_slug
+from everyskill_cli.skill.files import read_file
 
 KEPT: Final = ".everyskill-kept"
 JOURNAL: Final = "journal"
@@ -89,14 +90,24 @@ def dispose(parent: int, work: int, target: str, name: str, journal: Journal) ->
     seen = look(name, work)
     if seen.kind == "absent":
         return None
-    is_empty = seen.kind == "folder" and not (seen.files or seen.strange)
-    if is_empty or seen.content_hash in journal.published:
+    if not seen.is_something or seen.content_hash in journal.published:
         with suppress(OSError):  # the next one who installs here tries again
             clear(work, DOOMED)
             os.rename(name, DOOMED, src_dir_fd=work, dst_dir_fd=work)
             clear(work, DOOMED)
         return None
     return _keep(parent, work, name, target)
+
+
+def clear_up(parent: int, work: int, target: str, journal: Journal) -> list[Path]:
+    """Leave nothing of a target's work folder; give the places of what is kept.
+
+    What this user may not delete stays for whoever comes next, and stops nobody.
+    """
+    kept = [dispose(parent, work, target, name, journal) for name in (READY, OLD)]
+    with suppress(OSError):
+        clear(work, PARTIAL, DOOMED, JOURNAL)
+    return [path for path in kept if path is not None]
 
 
 def clear(work: int, *names: str) -> None:
@@ -167,14 +178,12 @@ def _finish(parent: int, work: int, target: str) -> list[Path]:
         journal = _read_journal(own)
         if journal is not None:
             _settle(parent, own, target, journal)
-        found = journal or Journal(None, None)
-        kept = [dispose(parent, own, target, name, found) for name in (READY, OLD)]
-        clear(own, PARTIAL, DOOMED, JOURNAL)
+        kept = clear_up(parent, own, target, journal or Journal(None, None))
     finally:
         os.close(own)
     with suppress(OSError):
         os.rmdir(target, dir_fd=work)
-    return [path for path in kept if path is not None]
+    return kept
 
 
 def _settle(parent: int, own: int, target: str, journal: Journal) -> None:
@@ -191,7 +200,7 @@ def _keep(parent: int, work: int, name: str, target: str) -> Path:
     place, folder = _open_kept(parent)
     try:
         with suppress(OSError):  # nobody wants these in a commit
-            ignore = os.open(".gitignore", NEW & ~os.O_EXCL, 0o666, dir_fd=folder)
+            ignore = os.open(".gitignore", NEW, 0o666, dir_fd=folder)
             os.write(ignore, b"*\n")
             os.close(ignore)
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
@@ -222,11 +231,9 @@ def _open_kept(parent: int) -> tuple[str, int]:
 def _read_journal(work: int) -> Journal | None:
     """Read which bytes can be had again; None where nobody got so far as to say so."""
     try:
-        descriptor = os.open(JOURNAL, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=work)
-        with os.fdopen(descriptor, "rb") as file:
-            said = json.loads(file.read(JOURNAL_MAX))
+        said = json.loads(read_file(JOURNAL, JOURNAL, work, JOURNAL_MAX).data)
         digests = (said["new"], said["old"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (EveryskillError, ValueError, KeyError, TypeError, RecursionError):
         return None
     is_ours = all(digest is None or isinstance(digest, str) for digest in digests)
     return Journal(*digests) if is_ours else None

@@ -6,8 +6,10 @@ from whoever wrote to the repository, so it is read strictly.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
@@ -34,6 +36,8 @@ HEAD: Final = """\
 # it on. Commit this file, and edit it by these commands alone.
 
 """
+# A link could lead anywhere, and a pipe would be waited for.
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _HASH: Final = re.compile("[0-9a-f]{64}")
 _UUID: Final = re.compile("[0-9a-f-]{36}")
 _KEYS: Final = {"registry", "version", "content_hash", "entry_hash", "targets"}
@@ -69,13 +73,17 @@ def read(place: Place) -> dict[str, Locked] | None:
         NotReady: it is of a newer program.
     """
     try:
-        with place.lock.open("rb") as file:
-            data = file.read(LOCK_MAX + 1)
+        descriptor = os.open(place.lock, _READ)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise _broken(place, f"cannot be read: {error.strerror}") from error
-    return _parsed(place, data)
+        why = "is a link" if error.errno == errno.ELOOP else f"cannot be read: {error.strerror}"
+        raise _broken(place, why) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _broken(place, "is no file")
+    with os.fdopen(descriptor, "rb") as file:
+        return _parsed(place, file.read(LOCK_MAX + 1))
 
 
 def target_of(place: Place, path: Path) -> str:
@@ -89,8 +97,8 @@ def target_of(place: Place, path: Path) -> str:
     return target
 
 
-def write(place: Place, locked: Mapping[str, Locked]) -> bool:
-    """Write a place's lock whole, in one step; False where it says so already.
+def write(place: Place, locked: Mapping[str, Locked]) -> None:
+    """Write a place's lock whole, in one step; one that says so already is left alone.
 
     Raises:
         Forbidden: this user may not.
@@ -99,8 +107,8 @@ def write(place: Place, locked: Mapping[str, Locked]) -> bool:
     text = _text(locked)
     with suppress(OSError):
         if place.lock.read_text(encoding="utf-8") == text:
-            return False
-    path = Path(os.path.realpath(place.lock))
+            return
+    path = place.lock
     aside = path.with_name(f".{path.name}.new")  # whoever writes has the place for itself
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -112,7 +120,6 @@ def write(place: Place, locked: Mapping[str, Locked]) -> bool:
             f"The lock file {place.lock} cannot be written: {error.strerror}.",
             "What was installed stands. Make the folder writable, then run the same command again.",
         ) from error
-    return True
 
 
 def _write_aside(path: Path, text: str) -> None:

@@ -20,6 +20,7 @@ is what was published; anything else is somebody's work, and kept.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -30,7 +31,6 @@ from typing import Final, Self
 from everyskill_cli.errors import Conflict, EveryskillError
 from everyskill_cli.installs.folder import ABSENT, FOLDER, Seen, look
 from everyskill_cli.installs.leftovers import (
-    DOOMED,
     JOURNAL,
     NEW,
     OLD,
@@ -40,6 +40,7 @@ from everyskill_cli.installs.leftovers import (
     Journal,
     border,
     clear,
+    clear_up,
     dispose,
     is_there,
 )
@@ -69,18 +70,23 @@ class Workshop:
         with border(folder):
             made = _make_parents(folder)
             parent = os.open(folder, PARENT)
-            name, work = _make_work(parent)
+            try:
+                name, work = _make_work(parent)
+            except OSError:
+                os.close(parent)
+                _unmake(made)
+                raise
             return cls(folder, parent, work, name, made)
 
     def begin(self, target: str, journal: Journal) -> Work:
         """Begin the change of one target."""
         with border(self.folder / target):
             os.mkdir(target, 0o700, dir_fd=self.work)
-            own = os.open(target, FOLDER, dir_fd=self.work)
             try:
-                _write(own, JOURNAL, journal.to_bytes(), 0o600)
-            finally:
-                os.close(own)
+                _write(self.work, f"{target}/{JOURNAL}", journal.to_bytes(), 0o600)
+            except OSError:
+                clear(self.work, target)
+                raise
         return Work(self, target, journal)
 
     def close(self, *, undo: bool = False) -> None:
@@ -89,9 +95,8 @@ class Workshop:
             os.rmdir(self._name, dir_fd=self.parent)
         for descriptor in (self.work, self.parent):
             os.close(descriptor)
-        for folder in reversed(self._made) if undo else ():
-            with suppress(OSError):  # somebody else has put something there
-                folder.rmdir()
+        if undo:
+            _unmake(self._made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +149,17 @@ class Work:
             self._take_out(own)
             return self._dispose(own, OLD)
 
-    def close(self) -> None:
-        """Remove what is left of the work.
+    def close(self) -> list[Path]:
+        """Remove what is left of the work, and give where somebody's own work is kept.
 
         What cannot be removed now is removed by whoever installs here next.
         """
-        with suppress(EveryskillError):
+        kept: list[Path] = []
+        with suppress(EveryskillError, OSError):
             with self._inside() as own:
-                self._dispose(own, READY)
-                self._dispose(own, OLD)
-                clear(own, PARTIAL, DOOMED, JOURNAL)
+                kept = clear_up(self.shop.parent, own, self.target, self.journal)
             os.rmdir(self.target, dir_fd=self.shop.work)
+        return [self.shop.folder / path for path in kept]
 
     @contextmanager
     def _inside(self) -> Iterator[int]:
@@ -226,6 +231,12 @@ def _make_parents(folder: Path) -> list[Path]:
     return missing[::-1]
 
 
+def _unmake(folders: list[Path]) -> None:
+    for folder in reversed(folders):
+        with suppress(OSError):  # somebody else has put something there
+            folder.rmdir()
+
+
 def _make_work(parent: int) -> tuple[str, int]:
     """Make a work folder and take its lock; one that a recovery took first is made again."""
     for _ in range(TRIES):
@@ -236,4 +247,4 @@ def _make_work(parent: int) -> tuple[str, int]:
             if take(folder) and is_there(name, parent, folder):
                 return name, folder
             os.close(folder)
-    raise BlockingIOError
+    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))

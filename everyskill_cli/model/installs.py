@@ -59,13 +59,15 @@ class InstalledSkill:
 
     Attributes:
         version: as the lock has it.
-        state: the first of ``missing``, ``edited``, ``purged``, ``yanked``, ``outdated`` that is
-            so, else ``clean``; what the registry alone knows is left out where it cannot be asked.
+        state: the first of ``unknown`` (nobody can look), ``missing``, ``other-version`` (the
+            files are another published version's), ``edited``, ``purged``, ``yanked``,
+            ``outdated`` that is so, else ``clean``; what the registry alone knows is left out
+            where it cannot be asked.
         pinned: whether updates leave it at this number.
         path: the skill's folder, absolute.
         agents: who finds it there, by the names of ``--agent``.
         published_version: what a registry that could be asked publishes now.
-        changes: how the files differ from the version's.
+        changes: how the files differ from the version's, where its manifest is known.
 
     """
 

@@ -41,7 +41,16 @@ InstallStatus: TypeAlias = Literal[
     "would-update",
     "would-remove",
 ]
-InstalledState: TypeAlias = Literal["clean", "outdated", "yanked", "purged", "edited", "missing"]
+InstalledState: TypeAlias = Literal[
+    "clean",
+    "outdated",
+    "yanked",
+    "purged",
+    "other-version",
+    "edited",
+    "missing",
+    "unknown",
+]
 Access: TypeAlias = Literal["read", "write", "create"]
 Sort: TypeAlias = Literal["updated", "created", "name", "rating", "uses"]
 

@@ -22,9 +22,7 @@ Item = TypeVar("Item")
 Fetched = TypeVar("Fetched")
 
 
-def fetch_all(
-    registry: Registry, pins: Sequence[Pin], cache: Cache, *, is_offline: bool
-) -> Iterator[tuple[Pin, Files]]:
+def fetch_all(registry: Registry, pins: Sequence[Pin], cache: Cache) -> Iterator[tuple[Pin, Files]]:
     """Give each version's files, in the order of the versions, and fetch some ahead.
 
     Raises:
@@ -35,12 +33,12 @@ def fetch_all(
 
     def fetch(pin: Pin) -> tuple[Pin, Files]:
         with _named(f"{pin.slug}@{pin.version.version}"):
-            return pin, fetch_files(registry, pin.version, cache, is_offline=is_offline)
+            return pin, fetch_files(registry, pin.version, cache)
 
     if len(pins) <= 1:
         yield from map(fetch, pins)
         return
-    jobs = 1 if is_offline else registry.store.jobs  # opened here, once, before the threads
+    jobs = registry.store.jobs  # opened here, once, before the threads
     yield from _ahead(fetch, pins, jobs, lambda pin: pin.version.size_bytes)
 
 
@@ -63,18 +61,15 @@ def _named(version: str) -> Iterator[None]:
         ) from error
 
 
-def fetch_files(
-    registry: Registry, version: SkillVersion, cache: Cache, *, is_offline: bool = False
-) -> Files:
+def fetch_files(registry: Registry, version: SkillVersion, cache: Cache) -> Files:
     """Give one version's files; see ``fetch_all``."""
     key = content_key(version.content_hash)
     data = cache.get(key)
-    is_new = data is None
-    if data is None:
-        data = fetch_object(registry, version)
+    if data is not None:
+        return unpack(data, version.content_type, version.files)
+    data = fetch_object(registry, version)
     files = unpack(data, version.content_type, version.files)
-    if is_new and not is_offline:
-        cache.add(key, data, version.content_type)
+    cache.add(key, data, version.content_type)
     return files
 
 

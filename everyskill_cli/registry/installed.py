@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from everyskill_cli.database.queries import pins as pin_queries
 from everyskill_cli.database.queries import skills, versions
-from everyskill_cli.errors import EveryskillError
+from everyskill_cli.errors import Conflict, EveryskillError, Forbidden, Unavailable
 from everyskill_cli.installs import lock
 from everyskill_cli.installs.cache import Cache
 from everyskill_cli.installs.folder import Seen
@@ -32,13 +32,27 @@ from everyskill_cli.registry.manifests import changed_files
 from everyskill_cli.settings import Settings
 
 
+class _Found(NamedTuple):
+    """One folder that a lock names, and what stands there; None where nobody can look."""
+
+    place: Place
+    entry: Locked
+    path: Path
+    seen: Seen | None
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the registry says of what is locked; nothing where it cannot be asked."""
+    """What the registry says of what is locked; nothing where it cannot be asked.
+
+    Attributes:
+        others: numbers of versions whose bytes stand in a folder, by slug and digest.
+    """
 
     registry_id: str | None = None
     heads: dict[str, Head] = field(default_factory=dict)
     pins: dict[tuple[str, int], Pin] = field(default_factory=dict)
+    others: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 def list_installed(registry: Registry) -> InstalledPage:
@@ -49,15 +63,15 @@ def list_installed(registry: Registry) -> InstalledPage:
     Raises:
         Conflict: a lock file cannot be understood.
     """
-    found = list(_entries(registry.settings))
-    known, warnings = _ask(registry, [entry for _, entry in found])
-    cache = Cache.of(registry.settings, writes=False)
-    items = tuple(
-        _item(place, entry, place.path_of(target), known, cache)
-        for place, entry in found
-        for target in entry.targets
-    )
-    return InstalledPage(items=items, next=None, warnings=warnings)
+    found, warnings = _look(registry.settings)
+    try:
+        known = _ask(registry, found)
+        warnings += _strangers(found, known)
+    except EveryskillError as error:
+        known = _Known()
+        message = f"What is outdated or yanked is not known: {error.message}"
+        warnings.append(Finding("offline", message))
+    return InstalledPage(items=_items(registry, found, known), next=None, warnings=tuple(warnings))
 
 
 def list_outdated(registry: Registry) -> OutdatedPage:
@@ -67,13 +81,14 @@ def list_outdated(registry: Registry) -> OutdatedPage:
         Conflict: a lock file cannot be understood.
         Unavailable: the registry cannot be asked.
     """
-    entries = [entry for _, entry in _entries(registry.settings)]
-    if entries:
-        with registry.database.reading() as tx:  # who cannot be asked cannot be outdated
-            versions.registry_id(tx)
-    page = list_installed(registry)
-    items = tuple(item for item in page.items if item.published_version not in (None, item.version))
-    return OutdatedPage(items=items, next=None, warnings=page.warnings)
+    found, warnings = _look(registry.settings)
+    known = _ask(registry, found)
+    items = tuple(
+        item
+        for item in _items(registry, found, known)
+        if item.published_version not in (None, item.version)
+    )
+    return OutdatedPage(items=items, next=None, warnings=(*warnings, *_strangers(found, known)))
 
 
 def locked_slugs(settings: Settings) -> list[str]:
@@ -89,63 +104,103 @@ def _entries(settings: Settings) -> Iterable[tuple[Place, Locked]]:
         yield from ((place, locked[slug]) for slug in sorted(locked))
 
 
-def _ask(registry: Registry, entries: list[Locked]) -> tuple[_Known, tuple[Finding, ...]]:
-    if not entries:
-        return _Known(), ()
-    try:
-        with registry.database.reading() as tx:
-            own = versions.registry_id(tx)
-            mine = [entry for entry in entries if entry.registry == own]
-            heads = skills.heads(tx, {entry.slug for entry in mine})
-            pins = pin_queries.find(tx, sorted({(entry.slug, entry.version) for entry in mine}))
-    except EveryskillError as error:
-        message = f"What is outdated or yanked is not known: {error.message}"
-        return _Known(), (Finding("offline", message),)
-    strange = sorted({entry.slug for entry in entries} - {entry.slug for entry in mine})
-    warnings = tuple(
+def _look(settings: Settings) -> tuple[list[_Found], list[Finding]]:
+    """See what stands in each folder; one that nobody can look into hides no other."""
+    found, warnings = [], []
+    for place, entry in _entries(settings):
+        for target in entry.targets:
+            path, seen = place.root / target.removeprefix("~/"), None
+            try:
+                seen = look_at(place.path_of(target))
+            except (Conflict, Forbidden, Unavailable) as error:
+                warnings.append(Finding("not-looked-at", error.message))
+            found.append(_Found(place, entry, path, seen))
+    return found, warnings
+
+
+def _ask(registry: Registry, found: Sequence[_Found]) -> _Known:
+    if not found:
+        return _Known()
+    with registry.database.reading() as tx:
+        own = versions.registry_id(tx)
+        mine = [each for each in found if each.entry.registry == own]
+        strange = {
+            (each.entry.slug, each.seen.content_hash)
+            for each in mine
+            if each.seen is not None
+            and each.seen.content_hash not in (None, each.entry.content_hash)
+        }
+        return _Known(
+            own,
+            skills.heads(tx, {each.entry.slug for each in mine}),
+            pin_queries.find(tx, sorted({(e.entry.slug, e.entry.version) for e in mine})),
+            pin_queries.numbers(tx, sorted((slug, str(digest)) for slug, digest in strange)),
+        )
+
+
+def _strangers(found: Sequence[_Found], known: _Known) -> list[Finding]:
+    slugs = {each.entry.slug for each in found if each.entry.registry != known.registry_id}
+    return [
         Finding("other-registry", f"{slug} is from another registry than this one.")
-        for slug in strange
-    )
-    return _Known(own, heads, pins), warnings
+        for slug in sorted(slugs)
+    ]
 
 
-def _item(place: Place, entry: Locked, path: Path, known: _Known, cache: Cache) -> InstalledSkill:
-    seen = look_at(path)
+def _items(
+    registry: Registry, found: Sequence[_Found], known: _Known
+) -> tuple[InstalledSkill, ...]:
+    cache = Cache.of(registry.settings, writes=False)
+    return tuple(_item(each, known, cache) for each in found)
+
+
+def _item(found: _Found, known: _Known, cache: Cache) -> InstalledSkill:
+    place, entry, path, _ = found
     is_mine = entry.registry == known.registry_id
     head = known.heads.get(entry.slug) if is_mine else None
     pin = known.pins.get((entry.slug, entry.version)) if is_mine else None
-    published = None if head is None else head.published_version
     return InstalledSkill(
         slug=entry.slug,
         version=entry.version,
-        state=_state(entry, seen, pin, published),
+        state=_state(found, known, pin, head),
         pinned=entry.pinned,
         scope=place.scope,
         path=str(path),
         agents=place.readers(path),
         content_hash=entry.content_hash,
-        published_version=published,
+        published_version=None if head is None else head.published_version,
         yank_reason=None if pin is None else pin.yank_reason,
         successor=None if pin is None else pin.successor,
-        changes=_edits(entry, seen, pin or cache.pin(entry.registry, entry.entry_hash)),
+        changes=_edits(found, pin or cache.pin(entry.registry, entry.entry_hash)),
     )
 
 
-def _state(entry: Locked, seen: Seen, pin: Pin | None, published: int | None) -> InstalledState:
+def _state(found: _Found, known: _Known, pin: Pin | None, head: Head | None) -> InstalledState:
+    entry, seen = found.entry, found.seen
+    if seen is None:
+        return "unknown"
     if seen.kind == "absent":
         return "missing"
     if seen.content_hash != entry.content_hash:
-        return "edited"
+        is_other = (entry.slug, seen.content_hash) in known.others
+        return "other-version" if is_other else "edited"
+    return _standing(entry, pin, head)
+
+
+def _standing(entry: Locked, pin: Pin | None, head: Head | None) -> InstalledState:
     if pin is not None and pin.purged_at is not None:
         return "purged"
     if pin is not None and pin.yanked_at is not None:
         return "yanked"
+    published = None if head is None else head.published_version
     return "clean" if published in (None, entry.version) else "outdated"
 
 
-def _edits(entry: Locked, seen: Seen, pin: Pin | None) -> tuple[FileChange, ...]:
-    """Say how a folder differs from what was installed, as far as that is known."""
-    if seen.kind == "absent" or seen.content_hash == entry.content_hash or pin is None:
+def _edits(found: _Found, pin: Pin | None) -> tuple[FileChange, ...]:
+    """Say how a folder differs from what is locked, as far as that is known."""
+    seen = found.seen
+    if seen is None or seen.kind == "absent" or pin is None:
+        return ()
+    if seen.content_hash == found.entry.content_hash:
         return ()
     changes = changed_files(pin.version.files, seen.files)
     return (*changes, *(FileChange(path, "added") for path in seen.strange))

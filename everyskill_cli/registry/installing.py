@@ -18,17 +18,15 @@ from everyskill_cli.installs.folder import Seen
 from everyskill_cli.installs.leftovers import Journal, recover
 from everyskill_cli.installs.swap import Work, Workshop, look_at
 from everyskill_cli.model import (
-    FileChange,
     FileEntry,
     Finding,
     InstallResult,
     InstallStatus,
-    Pin,
-    Scope,
 )
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.fetching import fetch_all
 from everyskill_cli.registry.manifests import changed_files
+from everyskill_cli.registry.steps import InstallOptions, Step
 from everyskill_cli.registry.wanted import Choice, Wanted
 from everyskill_cli.registry.watch import Watch
 
@@ -37,72 +35,17 @@ if TYPE_CHECKING:
     from everyskill_cli.installs.places import Place
 
 NAMED_MAX: Final = 5  # files that one refusal names
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstallOptions:
-    """What the caller asked for.
-
-    Attributes:
-        agents: names of agents into whose folders it goes.
-        scope: whose folders: a project's, or the user's.
-        to: another folder that it goes into.
-        frozen: exactly what the lock says, and nothing is written but that.
-        force: replace what nobody published, and keep a copy of it.
-        dry_run: change nothing.
-    """
-
-    agents: tuple[str, ...] = ()
-    scope: Scope = "project"
-    to: Path | None = None
-    frozen: bool = False
-    force: bool = False
-    dry_run: bool = False
-
-
-@dataclass(slots=True)
-class Step:
-    """One skill in one folder.
-
-    Attributes:
-        seen: what stood there.
-        found: the version that stood there; None where it was none.
-        kept: where somebody's own work was moved to.
-    """
-
-    wanted: Wanted
-    path: Path
-    seen: Seen
-    found: int | None = None
-    work: Work | None = None
-    kept: Path | None = None
-
-    @property
-    def pin(self) -> Pin:
-        """The version that goes there."""
-        return self.wanted.pin
-
-    @property
-    def is_done(self) -> bool:
-        """Whether it is there already."""
-        return self.seen.content_hash == self.pin.version.content_hash
-
-    @property
-    def is_edited(self) -> bool:
-        """Whether something stands there that nobody published."""
-        return is_something(self.seen) and self.found is None
-
-    @property
-    def changes(self) -> tuple[FileChange, ...]:
-        """How the new files differ from what stood there."""
-        if not is_something(self.seen):
-            return ()
-        return changed_files(self.seen.files, self.pin.version.files)
-
-
-def is_something(seen: Seen) -> bool:
-    """Tell whether anything stands there that could be lost; an empty folder is nothing."""
-    return seen.kind == "other" or bool(seen.files or seen.strange)
+# Of many results the answer has the status that a person should know of first.
+RANKING: Final[tuple[InstallStatus, ...]] = (
+    "installed",
+    "updated",
+    "removed",
+    "would-install",
+    "would-update",
+    "would-remove",
+    "pinned",
+    "unchanged",
+)
 
 
 @dataclass(slots=True)
@@ -155,7 +98,7 @@ class Installation:
     def _find_others(self) -> None:
         """Find out whether what stands in a folder is any other version of its skill."""
         unknown = [s for s in self.steps if s.is_edited and s.seen.content_hash is not None]
-        if not unknown or self.choice.is_offline:
+        if not unknown or self.choice.registry_id is None:
             return
         with self.registry.database.reading() as tx:
             numbers = pin_queries.numbers(
@@ -203,18 +146,18 @@ class Installation:
                     self.warnings.append(kept_copy(step.path, step.kept))
         finally:
             for step in self.steps:
-                if step.work is not None:
-                    step.work.close()
+                for kept in step.work.close() if step.work is not None else ():
+                    self.warnings.append(kept_copy(step.path, kept))
             for shop in reversed(shops.values()):  # the first has made folders that others are in
                 shop.close(undo=not is_ready)
 
     def _stage(self, shops: dict[Path, Workshop]) -> None:
         todo: dict[str, list[Step]] = {}
         for step in self.steps:
-            if not step.is_done:
+            if not self._is_done(step):
                 todo.setdefault(step.pin.slug, []).append(step)
         pins = [steps[0].pin for steps in todo.values()]
-        files_of = fetch_all(self.registry, pins, self.cache, is_offline=self.choice.is_offline)
+        files_of = fetch_all(self.registry, pins, self.cache)
         for done, (pin, files) in enumerate(files_of):
             self.watch.install(done, len(pins))
             if self.watch.stopped:
@@ -242,16 +185,30 @@ class Installation:
             path=str(step.path),
             agents=self.place.readers(step.path),
             content_hash=version.content_hash,
-            changes=() if step.is_done else step.changes,
+            changes=step.changes,
             kept=None if step.kept is None else str(step.kept),
         )
 
     def _status(self, step: Step) -> InstallStatus:
-        if step.is_done:
+        if self._is_done(step):
             return "unchanged"
         if self.options.dry_run:
-            return "would-update" if is_something(step.seen) else "would-install"
-        return "updated" if is_something(step.seen) else "installed"
+            return "would-update" if step.seen.is_something else "would-install"
+        return "updated" if step.seen.is_something else "installed"
+
+    def _is_done(self, step: Step) -> bool:
+        """Tell whether it is there already.
+
+        A frozen install takes nothing for it but the very files: what Python left beside them in
+        a checkout is code that nobody published.
+        """
+        is_alone = not (self.options.frozen and step.seen.has_residue)
+        return step.seen.content_hash == step.pin.version.content_hash and is_alone
+
+
+def foremost(results: Iterable[InstallResult]) -> InstallStatus:
+    """Give the status of an answer with these results."""
+    return min((result.status for result in results), key=RANKING.index, default="unchanged")
 
 
 def edited_files(seen: Seen, published: tuple[FileEntry, ...]) -> list[str]:
@@ -273,7 +230,10 @@ def _known(step: Step) -> int | None:
         return None
     if digest == step.pin.version.content_hash:
         return step.pin.version.version
-    return locked.version if locked is not None and digest == locked.content_hash else None
+    before = step.wanted.before
+    can_be_had = before is None or before.purged_at is None  # else this is the last copy
+    is_locked = locked is not None and digest == locked.content_hash
+    return locked.version if locked is not None and is_locked and can_be_had else None
 
 
 def kept_copy(target: Path, kept: Path) -> Finding:

@@ -99,6 +99,11 @@ def yank(
         Conflict: it is purged, the successor is none, or another version is published.
         UsageError: the reference names no version.
     """
+    if reference.version == "published" and expect is None:
+        raise UsageError(
+            f"{reference} moves with every yank, and would withdraw one version after the other.",
+            f"Name the version: {reference.slug}@N, or say which one it is: --expect N",
+        )
     if reference.version is None:
         raise UsageError(
             f"yank takes a version, and {reference.slug} names none.",
@@ -202,6 +207,10 @@ def _withdrawal(
 ) -> Step:
     if reference.version == "published" and expect:  # it may have moved on, by this very command
         reference = Reference(reference.slug, expect)
+    if reference.version == "draft" and found.draft_version is None:
+        newest = history.newest(tx, found.skill.id, 2)
+        if len(newest) > 1 and newest[0].kind == "yank" and newest[1].draft_version:  # the same
+            reference = Reference(reference.slug, newest[1].draft_version)
     version, state = _named(tx, found, reference)
     if state.yanked_at is not None and (state.yank_reason, state.successor) == (reason, successor):
         return Step(
@@ -246,10 +255,12 @@ def _is_done(newest: Sequence[VersionEvent], kind: EventKind, expect: int | None
     """Tell whether the newest event is such a move away from the version that is expected.
 
     Who expected that one has what was asked for: a command that was killed behind its commit may
-    be run again.
+    be run again. Who expected none asks for a draft to be promoted, and the last one was.
     """
-    if expect is None or not newest or newest[0].kind != kind:
+    if not newest or newest[0].kind != kind:
         return False
+    if expect is None:
+        return kind == "promote"
     before = newest[1].published_version if len(newest) > 1 else None
     return expect == (before or 0)
 

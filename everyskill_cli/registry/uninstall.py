@@ -16,16 +16,15 @@ from everyskill_cli.installs.places import Place, open_place
 from everyskill_cli.installs.swap import Workshop, look_at
 from everyskill_cli.installs.system import holding
 from everyskill_cli.model import InstallAnswer, InstallResult
-from everyskill_cli.registry.install import worst
 from everyskill_cli.registry.installing import (
-    InstallOptions,
     edited_files,
-    is_something,
+    foremost,
     kept_copy,
     named,
     settle,
 )
-from everyskill_cli.registry.update import require_locked
+from everyskill_cli.registry.locking import require_locked
+from everyskill_cli.registry.steps import InstallOptions
 from everyskill_cli.settings import Settings
 
 
@@ -54,7 +53,7 @@ def uninstall(settings: Settings, slugs: Sequence[str], options: InstallOptions)
         if not options.dry_run:
             lock.write(place, _without(locked, todo))
     warnings += [kept_copy(Path(r.path), Path(r.kept)) for r in results if r.kept is not None]
-    return InstallAnswer(status=worst(results), results=tuple(results), warnings=tuple(warnings))
+    return InstallAnswer(status=foremost(results), results=tuple(results), warnings=tuple(warnings))
 
 
 def _targets(place: Place, entry: Locked, options: InstallOptions) -> tuple[str, ...]:
@@ -74,13 +73,13 @@ def _targets(place: Place, entry: Locked, options: InstallOptions) -> tuple[str,
 def _refuse_edits(
     entry: Locked, path: Path, seen: Seen, options: InstallOptions, cache: Cache
 ) -> None:
-    if seen.content_hash == entry.content_hash or not is_something(seen) or options.force:
+    if seen.content_hash == entry.content_hash or not seen.is_something or options.force:
         return
     pin = cache.pin(entry.registry, entry.entry_hash)
     files = "" if pin is None else named(edited_files(seen, pin.version.files))
     raise Conflict(
-        f"{path} is not {entry.slug}@{entry.version} as it was installed: somebody changed"
-        f" {files or 'it'}.",
+        f"{path} holds something else than {entry.slug}@{entry.version}, which the lock names"
+        f"{': ' + files if files else ''}.",
         "Nothing was removed. --force takes it away, and keeps a copy beside it.",
     )
 

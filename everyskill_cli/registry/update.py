@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from everyskill_cli.database.queries import skills, versions
-from everyskill_cli.errors import NotFound
-from everyskill_cli.installs import lock
 from everyskill_cli.installs.lock import Locked
-from everyskill_cli.installs.places import Place, open_place
-from everyskill_cli.model import Finding, Head, InstallAnswer, InstallResult, Reference
+from everyskill_cli.installs.places import Place
+from everyskill_cli.model import Finding, Head, InstallAnswer, Reference
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.install import install, worst
-from everyskill_cli.registry.installing import InstallOptions
-from everyskill_cli.registry.wanted import require_registry, unpublished
+from everyskill_cli.registry.installing import foremost
+from everyskill_cli.registry.locking import carry_out, require_locked
+from everyskill_cli.registry.steps import InstallOptions
+from everyskill_cli.registry.wanted import Asked, require_registry, unpublished
 from everyskill_cli.registry.watch import Watch
 
 
@@ -25,73 +25,55 @@ def update(
 ) -> InstallAnswer:
     """Install the published versions of the skills that are named, or of all that are locked.
 
-    One that somebody pinned to a number stays there, and so does one that is not published now.
+    One that somebody pinned to a number stays there, and so does one that is not published now:
+    those are installed as the lock has them.
 
     Raises:
-        NotFound: a skill is not in the lock.
+        NotFound: a skill is not in the lock, or a version that stays has no bytes any more.
         Conflict: there are local edits.
         Unavailable: the registry cannot be reached.
         IntegrityFailure, InvalidSkill, NotReady: as ``install``.
     """
-    place = open_place(options.scope, registry.settings)
-    locked = lock.read(place) or {}
-    require_locked(place, slugs, locked)
-    wanted = {slug: locked[slug] for slug in slugs or sorted(locked)}
-    with registry.database.reading() as tx:
-        require_registry(versions.registry_id(tx), wanted.values())
-        heads = skills.heads(tx, wanted)
-    published = {slug: head.published_version for slug, head in heads.items()}
-    moving = [Reference(s) for s, e in wanted.items() if published.get(s) and not e.pinned]
-    answer = InstallAnswer(status="unchanged", results=(), warnings=())
-    if moving:
-        answer = install(registry, moving, options, watch)
-    moved = {result.slug for result in answer.results}
-    rest = [entry for slug, entry in wanted.items() if slug not in moved]
-    results = [*answer.results, *(_stays(place, e, t) for e in rest for t in e.targets)]
-    results.sort(key=lambda result: (result.slug, result.path))
-    notes = [_why(entry, heads) for entry in rest if published.get(entry.slug) != entry.version]
+    notes: list[Finding] = []
+
+    def decide(place: Place, locked: dict[str, Locked] | None) -> Asked:
+        entries = locked or {}
+        require_locked(place, slugs, entries)
+        wanted = {slug: entries[slug] for slug in slugs or sorted(entries)}
+        with registry.database.reading() as tx:
+            require_registry(versions.registry_id(tx) or "", wanted.values())
+            heads = skills.heads(tx, wanted)
+        notes.extend(_staying(wanted, heads))
+        return {slug: _asked(entry, heads.get(slug)) for slug, entry in wanted.items()}
+
+    answer = carry_out(registry, options, watch or Watch(), decide)
+    results = tuple(
+        replace(result, status="pinned")
+        if result.pinned and result.status == "unchanged"
+        else result
+        for result in answer.results
+    )
     return InstallAnswer(
-        status=worst(results), results=tuple(results), warnings=(*answer.warnings, *notes)
+        status=foremost(results), results=results, warnings=(*answer.warnings, *notes)
     )
 
 
-def require_locked(place: Place, slugs: Sequence[str], locked: Mapping[str, Locked]) -> None:
-    """Find every skill in the lock, or NotFound."""
-    for slug in slugs:
-        if slug not in locked:
-            raise NotFound(
-                f"{slug} is not in the lock file {place.lock}.",
-                "See what is installed: everyskill list --installed",
+def _asked(entry: Locked, head: Head | None) -> Reference | None:
+    is_published = head is not None and head.published_version is not None
+    return Reference(entry.slug) if is_published and not entry.pinned else None
+
+
+def _staying(wanted: Mapping[str, Locked], heads: Mapping[str, Head]) -> Iterator[Finding]:
+    """Say why skills stay although another version, or none, is published."""
+    for slug, entry in wanted.items():
+        head = heads.get(slug)
+        published = None if head is None else head.published_version
+        if published is None:
+            why = f"There is no skill {slug}" if head is None else unpublished(head).message
+            yield Finding("not-published", f"{why.rstrip('.')}; what is installed stays.")
+        elif entry.pinned and published != entry.version:
+            yield Finding(
+                "pinned",
+                f"{slug} is pinned to version {entry.version}, and {published} is published."
+                f" To follow that: everyskill install {slug}",
             )
-
-
-def _stays(place: Place, entry: Locked, target: str) -> InstallResult:
-    path = place.path_of(target)
-    return InstallResult(
-        slug=entry.slug,
-        version=entry.version,
-        previous_version=entry.version,
-        status="pinned" if entry.pinned else "unchanged",
-        pinned=entry.pinned,
-        scope=place.scope,
-        path=str(path),
-        agents=place.readers(path),
-        content_hash=entry.content_hash,
-        changes=(),
-        kept=None,
-    )
-
-
-def _why(entry: Locked, heads: Mapping[str, Head]) -> Finding:
-    """Say why a skill stays although another version, or none, is published."""
-    slug = entry.slug
-    if slug in heads and heads[slug].published_version is not None:
-        return Finding(
-            "pinned",
-            f"{slug} is pinned to version {entry.version}, and {heads[slug].published_version} is"
-            f" published. To follow that: everyskill install {slug}",
-        )
-    why = f"There is no skill {slug} in this registry."
-    if slug in heads:
-        why = unpublished(heads[slug]).message
-    return Finding("not-published", f"{why.rstrip('.')}; what is installed stays.")

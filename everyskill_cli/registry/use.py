@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from everyskill_cli.database.faults import CommitUnknown
 from everyskill_cli.database.queries import records, usage, users, versions
 from everyskill_cli.errors import Conflict, NotReady
-from everyskill_cli.model import Finding, Reference, UsageEvent, UseAnswer, UseResult
+from everyskill_cli.model import Finding, Reference, SkillVersion, UsageEvent, UseAnswer, UseResult
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.commits import require_committed
 from everyskill_cli.registry.lookup import find_skill, find_version, number_to_use
@@ -27,13 +28,11 @@ class Use:
         skill: which skill, and which of its versions; without one the published.
         tool: through what, a slug.
         external_id: the caller's own id: what has it already is the same use.
-        metadata: what the tool says of it.
     """
 
     skill: Reference
     tool: str = "cli"
     external_id: str | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 def record(registry: Registry, uses: Sequence[Use]) -> UseAnswer:
@@ -52,7 +51,7 @@ def record(registry: Registry, uses: Sequence[Use]) -> UseAnswer:
     found: list[usage.Counted] = []
     try:
         with registry.database.writing() as tx:
-            email = _identity(registry)
+            email = who(registry)
             user_id = None if email is None else users.ensure(tx, email)
             for place in sorted(range(len(uses)), key=lambda place: uses[place].skill.slug):
                 ids[place], is_new = _ensure(tx, uses[place], user_id)
@@ -67,7 +66,27 @@ def record(registry: Registry, uses: Sequence[Use]) -> UseAnswer:
     )
 
 
-def _identity(registry: Registry) -> str | None:
+def new_event(
+    version: SkillVersion,
+    user_id: str | None,
+    tool: str,
+    at: datetime,
+    external_id: str | None = None,
+) -> UsageEvent:
+    """Make the row of one use of a version; see ``Use``."""
+    return UsageEvent(
+        id=str(uuid.uuid4()),
+        skill_id=version.skill_id,
+        skill_version_id=version.id,
+        user_id=user_id,
+        tool_name=tool,
+        external_id=external_id,
+        metadata={},
+        created_at=at,
+    )
+
+
+def who(registry: Registry) -> str | None:
     """Give the user's address; None where nobody said who: a use counts all the same."""
     try:
         return str(registry.user.value)
@@ -78,7 +97,7 @@ def _identity(registry: Registry) -> str | None:
 
 
 def _notes(registry: Registry) -> tuple[Finding, ...]:
-    return () if _identity(registry) is None else registry.user_notes()
+    return () if who(registry) is None else registry.user_notes()
 
 
 def _ensure(tx: Transaction, use: Use, user_id: str | None) -> tuple[str, bool]:
@@ -93,16 +112,7 @@ def _ensure(tx: Transaction, use: Use, user_id: str | None) -> tuple[str, bool]:
             f"{use.skill.slug}@{version.version} was purged and is not used any more.",
             f"Use another one: everyskill versions {use.skill.slug}",
         )
-    event = UsageEvent(
-        id=str(uuid.uuid4()),
-        skill_id=version.skill_id,
-        skill_version_id=version.id,
-        user_id=user_id,
-        tool_name=use.tool,
-        external_id=use.external_id,
-        metadata=dict(use.metadata),
-        created_at=records.now(tx),
-    )
+    event = new_event(version, user_id, use.tool, records.now(tx), use.external_id)
     if usage.add(tx, event):
         return event.id, True
     return _ensure(tx, use, user_id)  # another session was quicker with the same id

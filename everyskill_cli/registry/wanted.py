@@ -6,19 +6,24 @@ the version, that hash against the lock's. So a manifest that nobody published g
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from everyskill_cli.database.queries import pins, skills, versions
-from everyskill_cli.errors import Conflict, IntegrityFailure, NotFound, NotReady, Unavailable
+from everyskill_cli.errors import IntegrityFailure, NotFound, NotReady, Unavailable
 from everyskill_cli.installs.cache import Cache, verify
 from everyskill_cli.model import Finding, Head, Pin, Reference
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.lookup import number_meant, purged
 
 if TYPE_CHECKING:
+    from everyskill_cli.database.engine import Transaction
     from everyskill_cli.installs.lock import Locked
+
+
+# What is asked for, by slug: a version, or None for the one that the lock names.
+Asked: TypeAlias = Mapping[str, Reference | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Wanted:
 
     Attributes:
         locked: what the lock says of the skill.
-        before: the version that it names, where that is another one and is known.
+        before: the version that it names, where this registry has it.
         pinned: whether the lock is to say that somebody asked for this number.
     """
 
@@ -42,20 +47,24 @@ class Choice:
     """What is to be installed.
 
     Attributes:
-        registry_id: the registry's; None where it is not asked.
-        is_offline: the registry cannot be reached, and this is what the lock and the cache have.
+        registry_id: the registry's; None where it cannot be reached, and this is what the lock
+            and the cache have.
     """
 
     wanted: tuple[Wanted, ...]
     registry_id: str | None
     warnings: tuple[Finding, ...]
-    is_offline: bool = False
+
+    def registry_of(self, wanted: Wanted) -> str:
+        """Give the registry that a version is from: what is not asked of one is the lock's."""
+        if self.registry_id is not None:
+            return self.registry_id
+        assert wanted.locked is not None  # noqa: S101 - without a registry only what is locked
+        return wanted.locked.registry
 
 
-def choose(
-    registry: Registry, requests: Sequence[Reference], locked: Mapping[str, Locked], cache: Cache
-) -> Choice:
-    """Find the version that each request means; none at all means what the lock names.
+def choose(registry: Registry, asked: Asked, locked: Mapping[str, Locked], cache: Cache) -> Choice:
+    """Find the version of each skill that is asked for.
 
     Raises:
         NotFound: no such skill or version, none is published, or its bytes were purged.
@@ -64,52 +73,60 @@ def choose(
         Unavailable: the registry cannot be reached, and the lock does not say enough.
     """
     try:
-        return _online(registry, requests, locked, cache)
+        return _online(registry, asked, locked, cache)
     except Unavailable as error:
-        return _offline(requests, locked, cache, error)
+        return _offline(asked, locked, cache, error)
 
 
-def _online(
-    registry: Registry, requests: Sequence[Reference], locked: Mapping[str, Locked], cache: Cache
-) -> Choice:
-    slugs = [request.slug for request in requests] or list(locked)
-    entries = {slug: locked[slug] for slug in slugs if slug in locked}
+def _online(registry: Registry, asked: Asked, locked: Mapping[str, Locked], cache: Cache) -> Choice:
+    entries = {slug: locked[slug] for slug in asked if slug in locked}
     with registry.database.reading() as tx:
-        own = versions.registry_id(tx)
-        if not requests:
-            require_registry(own, entries.values())
-        moving = [request.slug for request in requests if not isinstance(request.version, int)]
-        heads = skills.heads(tx, moving) if moving else {}
-        numbers = {request.slug: _number(request, heads) for request in requests}
-        numbers = numbers or {slug: entry.version for slug, entry in entries.items()}
+        own = versions.registry_id(tx) or ""  # of an absent registry: nothing is in it
+        require_registry(own, [e for slug, e in entries.items() if asked[slug] is None])
+        numbers = _numbers(tx, asked, locked)
         known = {(slug, e.version) for slug, e in entries.items() if e.registry == own}
         found = pins.find(tx, sorted(known | set(numbers.items())))
     chosen = []
     for slug in sorted(numbers):
         pin, entry = found.get((slug, numbers[slug])), entries.get(slug)
+        before = None
+        if entry is not None and entry.registry == own:
+            before = found.get((slug, entry.version))
+            _require_locked(own, before, entry)
         if pin is None:
             raise _absent(slug, numbers[slug])
-        _check(str(own), pin, entry)
+        if pin.purged_at is not None:
+            raise purged(slug, numbers[slug])
+        verify(own, pin)
         cache.add_pin(pin)
-        before = found.get((slug, entry.version)) if entry is not None else None
-        chosen.append(Wanted(pin, entry, before, _is_pinned(slug, requests, entry)))
+        chosen.append(Wanted(pin, entry, before, _is_pinned(asked[slug], entry)))
     warnings = tuple(warning for each in chosen for warning in _warnings(each.pin))
     return Choice(tuple(chosen), own, warnings)
 
 
+def _numbers(tx: Transaction, asked: Asked, locked: Mapping[str, Locked]) -> dict[str, int]:
+    """Find the number that each skill is asked for at; a yanked one must be named."""
+    moving = [slug for slug, r in asked.items() if r and not isinstance(r.version, int)]
+    heads = skills.heads(tx, moving) if moving else {}
+    return {
+        slug: locked[slug].version if request is None else _number(request, heads)
+        for slug, request in asked.items()
+    }
+
+
 def _offline(
-    requests: Sequence[Reference], locked: Mapping[str, Locked], cache: Cache, error: Unavailable
+    asked: Asked, locked: Mapping[str, Locked], cache: Cache, error: Unavailable
 ) -> Choice:
     """Take what the lock names from the cache, if that is all that was asked for."""
     chosen = []
-    for request in requests or [Reference(slug, e.version) for slug, e in sorted(locked.items())]:
-        entry = locked.get(request.slug)
-        if entry is None or request.version != entry.version:
+    for slug, request in sorted(asked.items()):
+        entry = locked.get(slug)
+        if entry is None or (request is not None and request.version != entry.version):
             raise error
         pin = cache.pin(entry.registry, entry.entry_hash)
         if pin is None or pin.version.content_hash != entry.content_hash:
             raise error
-        chosen.append(Wanted(pin, entry, pin, entry.pinned))
+        chosen.append(Wanted(pin, entry, pin, _is_pinned(request, entry)))
     if not chosen:
         raise error
     message = (
@@ -117,7 +134,7 @@ def _offline(
         " a version that was yanked or purged since then is not known."
     )
     warning = Finding("offline", f"{message} ({error.message.rstrip('.')})")
-    return Choice(tuple(chosen), None, (warning,), is_offline=True)
+    return Choice(tuple(chosen), None, (warning,))
 
 
 def require_registry(own: str | None, entries: Iterable[Locked]) -> None:
@@ -133,7 +150,6 @@ def require_registry(own: str | None, entries: Iterable[Locked]) -> None:
 
 
 def _number(request: Reference, heads: Mapping[str, Head]) -> int:
-    """Give the number that a request means; a yanked or a draft one must be named."""
     if isinstance(request.version, int):
         return request.version
     head = heads.get(request.slug)
@@ -166,26 +182,29 @@ def _absent(slug: str, number: int) -> NotFound:
     )
 
 
-def _check(registry_id: str, pin: Pin, entry: Locked | None) -> None:
-    """Hold a version to what was published and locked."""
-    named = f"{pin.slug}@{pin.version.version}"
-    if pin.purged_at is not None:
-        raise purged(pin.slug, pin.version.version)
-    verify(registry_id, pin)
-    if entry is None or (entry.registry, entry.version) != (registry_id, pin.version.version):
-        return
-    ours = (pin.version.content_hash, pin.birth.entry_hash)
-    if ours != (entry.content_hash, entry.entry_hash):
-        raise IntegrityFailure(
-            f"The registry's {named} is not the one that the lock names.",
-            "Find out whether the lock or the registry was changed, and by whom; install neither.",
-        )
+def _require_locked(own: str, pin: Pin | None, entry: Locked) -> None:
+    """Hold what the registry says of a locked version to the lock, also where another one follows.
+
+    Only a registry whose history was changed has another version of that number, or none.
+    """
+    if pin is not None:
+        verify(own, pin)
+        if (pin.version.content_hash, pin.birth.entry_hash) == (
+            entry.content_hash,
+            entry.entry_hash,
+        ):
+            return
+    if pin is None:
+        raise _absent(entry.slug, entry.version)
+    raise IntegrityFailure(
+        f"The registry's {entry.slug}@{entry.version} is not the one that the lock names.",
+        "Find out whether the lock or the registry was changed, and by whom; install neither.",
+    )
 
 
-def _is_pinned(slug: str, requests: Sequence[Reference], entry: Locked | None) -> bool:
-    for request in requests:
-        if request.slug == slug:
-            return isinstance(request.version, int)
+def _is_pinned(request: Reference | None, entry: Locked | None) -> bool:
+    if request is not None:
+        return isinstance(request.version, int)
     return entry is not None and entry.pinned
 
 
@@ -195,22 +214,3 @@ def _warnings(pin: Pin) -> Iterable[Finding]:
     why = f": {pin.yank_reason.rstrip('.')}" if pin.yank_reason else ""
     use = f" Use {pin.slug}@{pin.successor} instead." if pin.successor else ""
     yield Finding("yanked", f"{pin.slug}@{pin.version.version} was yanked{why}.{use}")
-
-
-def require_same(
-    requests: Sequence[Reference], locked: Mapping[str, Locked] | None, lock: str
-) -> None:
-    """Hold the requests of a frozen install to the lock; Conflict where they differ."""
-    if locked is None:
-        raise Conflict(
-            f"There is no lock file {lock}.",
-            "Install without --frozen first (everyskill install SLUG), and commit the lock.",
-        )
-    for request in requests:
-        entry = locked.get(request.slug)
-        if entry is None or request.version not in (None, entry.version):
-            now = f"{entry.slug}@{entry.version}" if entry else f"no {request.slug}"
-            raise Conflict(
-                f"The lock has {now}, and {request} was asked for.",
-                "Install it without --frozen, which changes the lock, and commit that.",
-            )

@@ -18,9 +18,8 @@ LINES_MAX: Final = 200
 WILDCARDS_MAX: Final = 2  # of a pattern; each more costs a factor of 255 in the worst case
 SECONDS_MAX: Final = 1.0  # CPU time for all names together
 
-_ALWAYS: Final = frozenset(
-    {".git", "__pycache__", "node_modules", ".DS_Store", ".clawhub", IGNORE_FILE}
-)
+_RESIDUE: Final = frozenset({"__pycache__", "node_modules", ".DS_Store"})
+_ALWAYS: Final = _RESIDUE | {".git", ".clawhub", IGNORE_FILE}
 _STARS: Final = re.compile(r"\*+")
 _ANY_FOLDERS: Final = re.compile(r"(?:^|/)\*\*(?=/|$)")
 
@@ -28,6 +27,11 @@ _ANY_FOLDERS: Final = re.compile(r"(?:^|/)\*\*(?=/|$)")
 def left_out_by_default(name: str) -> bool:
     """Tell whether a name is left out of every skill, whatever kind of thing has it."""
     return name in _ALWAYS or name.endswith(".pyc")
+
+
+def is_residue(name: str) -> bool:
+    """Tell whether programs leave a thing of this name behind, and make it again by themselves."""
+    return name in _RESIDUE or name.endswith(".pyc")
 
 
 class IgnoreRules:

@@ -39,6 +39,8 @@ _STATUS_ROLES: Final[dict[str, Role]] = {
     "would-update": "attention",
     "would-remove": "attention",
     "outdated": "attention",
+    "other-version": "attention",
+    "unknown": "attention",
     "edited": "attention",
     "rolled-back": "attention",
     "yanked": "bad",
