@@ -25,7 +25,7 @@ FOREIGN_VARIABLES = ("AWS_", "NO_COLOR", "FORCE_COLOR", "TERM", "COLUMNS")
 
 @cache
 def program() -> Any:
-    return typer.main.get_command(make_app([]))
+    return typer.main.get_command(make_app())
 
 
 def commands() -> dict[str, Any]:

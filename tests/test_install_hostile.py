@@ -9,15 +9,16 @@ import zipfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from everyskill_cli.bundle import pack
 from everyskill_cli.registry.decision import PublishOptions
 from everyskill_cli.registry.publish import publish
-from everyskill_cli.skill import find_skill
+from everyskill_cli.skill import SkillFile, find_skill
 from tests.commands import Commands, assert_failed, assert_json_failure, tree
-from tests.installing import MARKDOWN, add_version, contents, entry, make_project, names
+from tests.installing import MARKDOWN, ZIP, add_version, contents, entry, make_project, names
 from tests.registries import make_registry, write_skill
 from tests.servers.faults import Fault, FaultProxy
 
@@ -162,6 +163,14 @@ def zipped(
     return out.getvalue()
 
 
+def canonical(files: dict[str, bytes]) -> bytes:
+    """Pack as everyskill does, but whatever is asked for."""
+    skill = SimpleNamespace(
+        content_type=ZIP, files=[SkillFile(path, data, False) for path, data in files.items()]
+    )
+    return pack(skill).data
+
+
 def info(name: str, mode: int) -> zipfile.ZipInfo:
     made = zipfile.ZipInfo(name)
     made.create_system = 3
@@ -193,6 +202,8 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "escape codes": lambda: zipped(("SKILL.md", SKILL), ("a\x1b[2J", b"")),
     "no skill": lambda: zipped(("README.md", b"Nothing.")),
     "no zip": lambda: b"PK no, not at all",
+    "residue": lambda: canonical({"SKILL.md": SKILL, "node_modules/a.js": b"1"}),
+    "compiled": lambda: canonical({"SKILL.md": SKILL, "a/__pycache__/b.pyc": b"1"}),
     "trailing": lambda: zipped(("SKILL.md", SKILL), ("a", b"1")) + b"more",
 }
 

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from everyskill_cli.cli import options, render
+from everyskill_cli.cli import options, render, sides
 
 
 def diff(
     context: typer.Context,
-    before: options.OldSide,
-    after: options.NewSide = None,
+    before: sides.OldSide,
+    after: sides.NewSide = None,
     stat: Annotated[
         bool, typer.Option("--stat", help="Count the lines of each file instead.")
     ] = False,
@@ -28,6 +28,6 @@ def diff(
     """
     from everyskill_cli.registry.diff import diff as run
 
-    depth = options.depth(stat=stat, name_only=name_only)
+    depth = sides.depth(stat=stat, name_only=name_only)
     answer = run(partial(options.registry, context), before, after, depth)
     render.answer(answer, as_json=as_json, part=depth)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from itertools import pairwise
 from typing import Annotated
@@ -40,10 +40,12 @@ COMMANDS = (  # in the order of the help; each is a function of its name in a mo
 )
 
 
-def make_app(words: Sequence[str]) -> typer.Typer:
-    """Make the app with the command that the first word names, or with all where it names none.
+def make_app(words: Sequence[str] | None = None) -> typer.Typer:
+    """Make the app with what a command line needs of it; with everything where there is none.
 
-    Declaring a command costs a millisecond of CPU; only help and completion need them all.
+    Declaring a command's options costs a millisecond of CPU, and there are many: only the command
+    that is called needs them. Help and a mistyped name need the others' names and first sentences,
+    completion needs all.
     """
     app = typer.Typer(
         name="everyskill",
@@ -53,10 +55,38 @@ def make_app(words: Sequence[str]) -> typer.Typer:
         invoke_without_command=True,
     )
     app.callback()(everyskill)
-    for name in [name for name in COMMANDS if name in words[:1]] or COMMANDS:
+    called = None if words is None else _called(words)
+    is_whole = words is None or called in COMMANDS or "_EVERYSKILL_COMPLETE" in os.environ
+    for name in [called] if called in COMMANDS else _others(words):
         module = import_module(f"everyskill_cli.cli.{name}")
-        app.command(name)(getattr(module, name if name != "list" else "list_"))
+        function = getattr(module, str(name) if name != "list" else "list_")
+        app.command(name)(function if is_whole else _only_named(function))
     return app
+
+
+def _called(words: Sequence[str]) -> str | None:
+    """Give the first word that is neither an option nor the value of one."""
+    rest = iter(words)
+    for word in rest:
+        if word in ("--database-url", "--store-url", "--user"):
+            next(rest, None)
+        elif not word.startswith("-"):
+            return word
+    return None
+
+
+def _others(words: Sequence[str] | None) -> Sequence[str]:
+    """Give the commands that help would list; for the version none is needed."""
+    return () if words is not None and "--version" in words else COMMANDS
+
+
+def _only_named(function: Callable[..., object]) -> Callable[[], None]:
+    """Stand in for a command in the list of all: nobody calls it."""
+
+    def named() -> None: ...
+
+    named.__doc__ = function.__doc__
+    return named
 
 
 def _print_version(wanted: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from everyskill_cli.errors import UsageError
 from everyskill_cli.model import (
     EXTERNAL_ID_MAX,
     TAGS_MAX,
@@ -48,23 +46,6 @@ def reference(text: str) -> Reference:
         return Reference.parse(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-
-
-def target(text: str) -> Reference | Path:
-    """Read a reference or a path: what can be a reference is one, and ``./name`` is a path."""
-    try:
-        return Reference.parse(text)
-    except ValueError as error:
-        path = Path(text)
-        try:
-            path.lstat()
-        except (FileNotFoundError, NotADirectoryError, ValueError) as absent:
-            if "/" in text or text in (".", ".."):
-                raise typer.BadParameter(f"{text!r} does not exist.") from absent
-            raise typer.BadParameter(f"{error}, and no path that exists.") from absent
-        except OSError:  # reading it says better what is wrong
-            pass
-        return path
 
 
 def slug(text: str) -> str:
@@ -238,28 +219,6 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would happen, and write nothing.")
 ]
 
-OldSide = Annotated[
-    Any,  # a Reference or a Path; see Skill
-    typer.Argument(
-        metavar="A",
-        parser=target,
-        autocompletion=complete_slug,
-        help="The old side: SLUG[@VERSION], or a path (a folder named like a skill: ./name).",
-        show_default=False,
-    ),
-]
-NewSide = Annotated[
-    Any,
-    typer.Argument(
-        metavar="B",
-        parser=target,
-        autocompletion=complete_slug,
-        help="The new side. Without it: SLUG is its published version and its draft, SLUG@N"
-        " the version before it and N, a path the latest version of its skill and the path.",
-        show_default=False,
-    ),
-]
-
 
 def tags(given: list[str] | None) -> tuple[str, ...] | None:
     """Read repeated tags as the sorted set that they are; None where none were given."""
@@ -293,35 +252,8 @@ def part(*, files: bool, content: bool, output: Path | None) -> Literal["files",
     return "content" if content else None
 
 
-def depth(*, stat: bool, name_only: bool) -> Literal["names", "stat", "patch"]:
-    """Read how much of a difference is wanted."""
-    if stat and name_only:
-        raise typer.BadParameter("--stat and --name-only exclude each other.")
-    if name_only:
-        return "names"
-    return "stat" if stat else "patch"
-
-
 def only_form(form: Form, *, as_json: bool) -> Form:
     """Read --format and --json, which is short for one of its words."""
     if as_json and form not in ("text", "json"):
         raise typer.BadParameter(f"--json and --format {form} exclude each other.")
     return "json" if as_json else form
-
-
-def consent(*, yes: bool) -> Callable[[str], None] | None:
-    """Make what asks a person; None where --yes has answered already."""
-    return None if yes else _ask
-
-
-def _ask(what: str) -> None:
-    """Ask at a terminal whether that is wanted; else say which option says so."""
-    from everyskill_cli.cli import render
-
-    if not sys.stdin.isatty():
-        raise UsageError(
-            what, "Agree to that with --yes, or name what to use instead: --successor M."
-        )
-    if not render.question(f"{what} Go on?"):
-        render.note("Nothing was changed.")
-        raise typer.Abort

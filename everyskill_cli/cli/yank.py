@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from everyskill_cli.cli import options, render
+from everyskill_cli.cli.consent import consent
 
 
 def yank(
@@ -46,6 +47,6 @@ def yank(
             reason=reason,
             successor=successor,
             expect=expect,
-            consent=options.consent(yes=yes),
+            consent=consent(yes=yes),
         )
     render.answer(answer, as_json=as_json)
