@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from everyskill_cli.model import FileEntry, JsonObject
+from everyskill_cli.errors import IntegrityFailure
+from everyskill_cli.model import FileEntry, JsonObject, Pin
 
 GENESIS: Final = "0" * 64  # prev_hash of a skill's first event
 
@@ -137,3 +138,44 @@ def event_statement(
 def entry_hash(statement: bytes) -> str:
     """Hash one event's statement."""
     return hashlib.sha256(statement).hexdigest()
+
+
+def verify(registry: str, pin: Pin) -> None:
+    """Recompute a version's digests from what is said of it.
+
+    Raises:
+        IntegrityFailure: one of them is not what its row, or the event of its birth, says.
+    """
+    version, birth = pin.version, pin.birth
+    details = details_hash(
+        name=version.name,
+        description=version.description,
+        content_type=version.content_type,
+        files=version.files,
+        metadata=version.metadata,
+        message=version.message,
+    )
+    statement = event_statement(
+        registry=registry,
+        skill=pin.slug,
+        event=birth.id,
+        seq=birth.seq,
+        kind=birth.kind,
+        version=birth.version,
+        content=version.content_hash,
+        size=version.size_bytes,
+        details=details,
+        published=birth.published_version,
+        draft=birth.draft_version,
+        reason=birth.reason,
+        successor=birth.successor,
+        actor=birth.actor_id,
+        created_at=birth.created_at,
+        prev=birth.prev_hash,
+    )
+    same = details == version.details_hash and entry_hash(statement) == birth.entry_hash
+    if not same or birth.version != version.version:
+        raise IntegrityFailure(
+            f"What the registry says of {pin.slug}@{version.version} is not what was published.",
+            "Somebody changed its records: trust none of them, and compare with a backup.",
+        )

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from everyskill_cli.chain import details_hash, entry_hash, event_statement, timestamp
+from everyskill_cli.chain import timestamp, verify
 from everyskill_cli.errors import EveryskillError, IntegrityFailure
 from everyskill_cli.model import FileEntry, Pin, SkillVersion, VersionEvent
 from everyskill_cli.settings import Settings, cache_folder
@@ -84,47 +84,6 @@ class Cache:
         if self._writes:
             with suppress(EveryskillError):
                 self._objects.delete(key)
-
-
-def verify(registry: str, pin: Pin) -> None:
-    """Recompute a version's digests from what is said of it.
-
-    Raises:
-        IntegrityFailure: one of them is not what its row, or the event of its birth, says.
-    """
-    version, birth = pin.version, pin.birth
-    details = details_hash(
-        name=version.name,
-        description=version.description,
-        content_type=version.content_type,
-        files=version.files,
-        metadata=version.metadata,
-        message=version.message,
-    )
-    statement = event_statement(
-        registry=registry,
-        skill=pin.slug,
-        event=birth.id,
-        seq=birth.seq,
-        kind=birth.kind,
-        version=birth.version,
-        content=version.content_hash,
-        size=version.size_bytes,
-        details=details,
-        published=birth.published_version,
-        draft=birth.draft_version,
-        reason=birth.reason,
-        successor=birth.successor,
-        actor=birth.actor_id,
-        created_at=birth.created_at,
-        prev=birth.prev_hash,
-    )
-    same = details == version.details_hash and entry_hash(statement) == birth.entry_hash
-    if not same or birth.version != version.version:
-        raise IntegrityFailure(
-            f"What the registry says of {pin.slug}@{version.version} is not what was published.",
-            "Somebody changed its records: trust none of them, and compare with a backup.",
-        )
 
 
 def _as_json(pin: Pin) -> dict[str, Any]:

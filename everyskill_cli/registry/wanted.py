@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from everyskill_cli.chain import verify
 from everyskill_cli.database.queries import pins, skills, versions
 from everyskill_cli.errors import IntegrityFailure, NotFound, NotReady, Unavailable
-from everyskill_cli.installs.cache import Cache, verify
+from everyskill_cli.installs.cache import Cache
 from everyskill_cli.model import Finding, Head, Pin, Reference
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.lookup import number_meant, purged
