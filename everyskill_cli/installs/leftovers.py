@@ -6,10 +6,10 @@ process that ended, and whoever comes next finishes or undoes its work.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from everyskill_cli.errors import EveryskillError, Forbidden, Unavailable
+from everyskill_cli.errors import Conflict, EveryskillError, Forbidden, Unavailable
 from everyskill_cli.installs.folder import FOLDER, look
+from everyskill_cli.installs.razing import clear, raze
 from everyskill_cli.installs.system import rename_new, take
 from everyskill_cli.model import is_slug
 from everyskill_cli.skill.files import read_file
@@ -29,7 +30,7 @@ PARTIAL: Final = "partial"
 READY: Final = "ready"
 OLD: Final = "old"
 DOOMED: Final = "doomed"  # being deleted: half of it is no reason to keep the rest
-JOURNAL_MAX: Final = 4096  # bytes
+JOURNAL_MAX: Final = 1024 * 1024  # bytes; 2,000 files need 140 kB
 PARENT: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _WORK: Final = re.compile(r"\.everyskill-[0-9a-f]{16}")
@@ -42,14 +43,17 @@ class Journal:
     Attributes:
         new: digest of what is put in its place; None where it is only taken away.
         old: digest of what stands there, where that is a published version.
+        files: SHA-256 of every file of both.
     """
 
     new: str | None
     old: str | None
+    files: tuple[str, ...] = ()
 
     def to_bytes(self) -> bytes:
         """Give it as it is written down."""
-        return json.dumps({"new": self.new, "old": self.old}).encode()
+        said = {"new": self.new, "old": self.old, "files": self.files}
+        return json.dumps(said).encode()
 
     @property
     def published(self) -> set[str]:
@@ -90,33 +94,29 @@ def dispose(parent: int, work: int, target: str, name: str, journal: Journal) ->
     seen = look(name, work)
     if seen.kind == "absent":
         return None
-    if not seen.is_something or seen.content_hash in journal.published:
-        with suppress(OSError):  # the next one who installs here tries again
-            clear(work, DOOMED)
-            os.rename(name, DOOMED, src_dir_fd=work, dst_dir_fd=work)
-            clear(work, DOOMED)
+    if seen.is_something and seen.content_hash not in journal.published:
+        return _keep(parent, work, name, target)
+    clear(work, DOOMED)
+    os.rename(name, DOOMED, src_dir_fd=work, dst_dir_fd=work)
+    return _finish_off(parent, work, target, journal)
+
+
+def _finish_off(parent: int, work: int, target: str, journal: Journal) -> Path | None:
+    """Delete what is doomed; what somebody has written into it meanwhile is kept.
+
+    What cannot be deleted and was left by programs stays for whoever comes next.
+    """
+    if raze(DOOMED, work, frozenset(journal.files)) or not look(DOOMED, work).is_something:
         return None
-    return _keep(parent, work, name, target)
+    return _keep(parent, work, DOOMED, target)
 
 
 def clear_up(parent: int, work: int, target: str, journal: Journal) -> list[Path]:
-    """Leave nothing of a target's work folder; give the places of what is kept.
-
-    What this user may not delete stays for whoever comes next, and stops nobody.
-    """
-    kept = [dispose(parent, work, target, name, journal) for name in (READY, OLD)]
-    with suppress(OSError):
-        clear(work, PARTIAL, DOOMED, JOURNAL)
+    """Leave nothing of a target's work folder; give the places of what is kept."""
+    kept = [_finish_off(parent, work, target, journal)]
+    kept += [dispose(parent, work, target, name, journal) for name in (READY, OLD)]
+    clear(work, PARTIAL, JOURNAL)
     return [path for path in kept if path is not None]
-
-
-def clear(work: int, *names: str) -> None:
-    """Remove what lies under some names of a work folder, if anything does."""
-    for name in names:
-        with suppress(FileNotFoundError, NotADirectoryError):
-            shutil.rmtree(name, dir_fd=work)
-        with suppress(FileNotFoundError, IsADirectoryError):
-            os.unlink(name, dir_fd=work)
 
 
 @contextmanager
@@ -129,9 +129,14 @@ def border(path: Path) -> Iterator[None]:
 
 
 def _fault(path: Path, error: OSError) -> EveryskillError:
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return Conflict(
+            f"{path} cannot be a folder: a file is in its place, or in that of one above it.",
+            "Look at what it is, and move it away.",
+        )
     kind = Forbidden if isinstance(error, PermissionError) else Unavailable
     return kind(
-        f"{path} cannot be read or changed: {error.strerror}.",
+        f"{path} cannot be read or changed: {error.strerror or error}.",
         "Look at that folder and the ones above it, then run the same command again.",
     )
 
@@ -232,8 +237,8 @@ def _read_journal(work: int) -> Journal | None:
     """Read which bytes can be had again; None where nobody got so far as to say so."""
     try:
         said = json.loads(read_file(JOURNAL, JOURNAL, work, JOURNAL_MAX).data)
-        digests = (said["new"], said["old"])
+        journal = Journal(said["new"], said["old"], tuple(said["files"]))
     except (EveryskillError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    is_ours = all(digest is None or isinstance(digest, str) for digest in digests)
-    return Journal(*digests) if is_ours else None
+    said_of = (journal.new or "", journal.old or "", *journal.files)
+    return journal if all(isinstance(digest, str) for digest in said_of) else None

@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -97,6 +98,26 @@ def target_of(place: Place, path: Path) -> str:
     return target
 
 
+def require_writable(place: Place) -> None:
+    """Find that the lock can be written, before anything is done that it is to say; Forbidden."""
+    folder = place.lock.parent
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise Forbidden(
+            f"The lock file {place.lock} cannot be written: {folder} is read-only for you.",
+            "Nothing was changed. Make that folder writable, then run the same command again.",
+        )
+
+
+def require_apart(place: Place, locked: Mapping[str, Locked]) -> None:
+    """Find that no target lies inside of another, where each would be an edit of the other."""
+    targets = sorted(target + "/" for entry in locked.values() for target in entry.targets)
+    for outer, inner in pairwise(targets):
+        if inner.startswith(outer):
+            raise _broken(place, f"has a target {inner[:-1]} inside of another, {outer[:-1]}")
+
+
 def write(place: Place, locked: Mapping[str, Locked]) -> None:
     """Write a place's lock whole, in one step; one that says so already is left alone.
 
@@ -110,6 +131,8 @@ def write(place: Place, locked: Mapping[str, Locked]) -> None:
             return
     path = place.lock
     aside = path.with_name(f".{path.name}.new")  # whoever writes has the place for itself
+    if aside.is_dir() and not aside.is_symlink():  # none of ours
+        aside = path.with_name(f".{path.name}-{os.urandom(4).hex()}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_aside(aside, text)
@@ -150,8 +173,10 @@ def _block(entry: Locked) -> dict[str, Any]:
 
 
 def _parsed(place: Place, data: bytes) -> dict[str, Locked]:
+    if len(data) > LOCK_MAX:
+        raise _broken(place, f"is larger than {LOCK_MAX // 2**20} MiB")
     try:
-        text = data.decode() if len(data) <= LOCK_MAX else ""
+        text = data.decode()
         values = tomllib.loads(text)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         if b"\n<<<<<<< " in b"\n" + data:
@@ -169,7 +194,9 @@ def _parsed(place: Place, data: bytes) -> dict[str, Locked]:
     skills = values.pop("skills", {})
     if type(found) is not int or found != FORMAT or values or not isinstance(skills, dict):
         raise _broken(place, "is no lock of everyskill")
-    return {slug: _entry(place, slug, block) for slug, block in skills.items()}
+    locked = {slug: _entry(place, slug, block) for slug, block in skills.items()}
+    require_apart(place, locked)
+    return locked
 
 
 def _entry(place: Place, slug: str, block: Any) -> Locked:
@@ -219,6 +246,10 @@ def _wrong_target(place: Place, slug: str, target: str) -> str | None:
         check_path(inside)
     except InvalidSkill as error:
         return f"has a target {shown} that no skill can have ({error.rule})"
+    except UnicodeEncodeError:
+        return f"has a target {shown} that no skill can have (name-not-utf8)"
+    if any(part.startswith(".everyskill-") for part in PurePosixPath(target).parts):
+        return f"has a target {shown}, which is where everyskill works itself"
     if PurePosixPath(target).name != slug:
         return f"has a target {shown}, which is no folder of {slug}"
     return None

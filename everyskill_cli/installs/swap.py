@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -39,11 +40,11 @@ from everyskill_cli.installs.leftovers import (
     READY,
     Journal,
     border,
-    clear,
     clear_up,
     dispose,
     is_there,
 )
+from everyskill_cli.installs.razing import clear
 from everyskill_cli.installs.system import exchange, rename_new, take
 from everyskill_cli.skill import SkillFile
 
@@ -81,6 +82,7 @@ class Workshop:
     def begin(self, target: str, journal: Journal) -> Work:
         """Begin the change of one target."""
         with border(self.folder / target):
+            self._require_movable(target)
             os.mkdir(target, 0o700, dir_fd=self.work)
             try:
                 _write(self.work, f"{target}/{JOURNAL}", journal.to_bytes(), 0o600)
@@ -88,6 +90,14 @@ class Workshop:
                 clear(self.work, target)
                 raise
         return Work(self, target, journal)
+
+    def _require_movable(self, target: str) -> None:
+        """Find that what stands in the target's place may be moved, before anything is."""
+        with suppress(FileNotFoundError):
+            found = os.stat(target, dir_fd=self.parent, follow_symlinks=False)
+            is_folder = stat.S_ISDIR(found.st_mode)  # its entry for the folder above changes
+            if is_folder and not os.access(target, os.W_OK, dir_fd=self.parent):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def close(self, *, undo: bool = False) -> None:
         """Remove the work folder; ``undo`` also the folders that were made for it."""
@@ -97,6 +107,33 @@ class Workshop:
             os.close(descriptor)
         if undo:
             _unmake(self._made)
+
+
+class Workshops:
+    """The work folders of one command, one in each folder of skills that it changes."""
+
+    def __init__(self) -> None:
+        self._open: dict[Path, Workshop] = {}
+        self._works: list[Work] = []
+
+    def begin(self, path: Path, journal: Journal) -> Work:
+        """Begin the change of a target."""
+        if path.parent not in self._open:
+            self._open[path.parent] = Workshop.open(path.parent)
+        work = self._open[path.parent].begin(path.name, journal)
+        self._works.append(work)
+        return work
+
+    def close(self, *, undo: bool = False) -> list[tuple[Path, Path]]:
+        """Remove what is left of all work; ``undo`` also the folders that were made for it.
+
+        Returns:
+            Of somebody's own work that was found: the target, and where it is kept now.
+        """
+        kept = [(work.path, place) for work in self._works for place in work.close()]
+        for shop in reversed(self._open.values()):  # the first has made folders that others are in
+            shop.close(undo=undo)
+        return kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 from everyskill_cli.database.queries import pins as pin_queries
 from everyskill_cli.errors import Conflict
 from everyskill_cli.installs.folder import Seen
-from everyskill_cli.installs.leftovers import Journal, recover
-from everyskill_cli.installs.swap import Work, Workshop, look_at
+from everyskill_cli.installs.leftovers import recover
+from everyskill_cli.installs.swap import Workshops, look_at
 from everyskill_cli.model import (
     FileEntry,
     Finding,
@@ -134,7 +134,7 @@ class Installation:
 
     def _carry_out(self) -> None:
         """Make everything ready, and then swap it in; where something fails before, undo all."""
-        shops: dict[Path, Workshop] = {}
+        shops = Workshops()
         is_ready = False
         try:
             self._stage(shops)
@@ -145,13 +145,9 @@ class Installation:
                 if step.kept is not None:
                     self.warnings.append(kept_copy(step.path, step.kept))
         finally:
-            for step in self.steps:
-                for kept in step.work.close() if step.work is not None else ():
-                    self.warnings.append(kept_copy(step.path, kept))
-            for shop in reversed(shops.values()):  # the first has made folders that others are in
-                shop.close(undo=not is_ready)
+            self.warnings += [kept_copy(*found) for found in shops.close(undo=not is_ready)]
 
-    def _stage(self, shops: dict[Path, Workshop]) -> None:
+    def _stage(self, shops: Workshops) -> None:
         todo: dict[str, list[Step]] = {}
         for step in self.steps:
             if not self._is_done(step):
@@ -163,15 +159,8 @@ class Installation:
             if self.watch.stopped:
                 raise KeyboardInterrupt
             for step in todo[pin.slug]:
-                step.work = self._begin(step, shops)
+                step.work = shops.begin(step.path, step.journal)
                 step.work.stage(files)
-
-    def _begin(self, step: Step, shops: dict[Path, Workshop]) -> Work:
-        folder = step.path.parent
-        if folder not in shops:
-            shops[folder] = Workshop.open(folder)
-        old = step.seen.content_hash if step.found is not None else None
-        return shops[folder].begin(step.path.name, Journal(step.pin.version.content_hash, old))
 
     def _result(self, step: Step) -> InstallResult:
         version = step.pin.version

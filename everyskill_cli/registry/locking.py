@@ -53,10 +53,15 @@ def carry_out(
         asked = decide(place, locked)
         choice = choose(registry, asked, locked or {}, cache)
         targets, notes = _targets(place, choice, options)
+        wanted = {**(locked or {}), **_locked(choice, targets)}
+        lock.require_apart(place, wanted)
+        is_news = wanted != (locked or {}) and not (options.frozen or options.dry_run)
+        if is_news:
+            lock.require_writable(place)
         run = Installation(registry, place, choice, targets, options, cache, watch)
         results = run.run()
-        if results and not (options.frozen or options.dry_run):
-            lock.write(place, {**(locked or {}), **_locked(choice, targets)})
+        if is_news:
+            lock.write(place, wanted)
     if not options.frozen:
         _record(registry, choice, results)
     warnings = (*choice.warnings, *notes, *run.warnings)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from everyskill_cli.installs.folder import Seen
+from everyskill_cli.installs.leftovers import Journal
 from everyskill_cli.installs.swap import Work
 from everyskill_cli.model import FileChange, Pin, Scope
 from everyskill_cli.registry.manifests import changed_files
@@ -59,6 +60,17 @@ class Step:
     def is_edited(self) -> bool:
         """Whether something stands there that nobody published."""
         return self.seen.is_something and self.found is None
+
+    @property
+    def journal(self) -> Journal:
+        """Which bytes can be had again: the version's, and what stands there if it is one."""
+        published = self.pin.version
+        files = [*published.files, *(self.seen.files if self.found is not None else ())]
+        return Journal(
+            published.content_hash,
+            self.seen.content_hash if self.found is not None else None,
+            tuple(dict.fromkeys(entry.sha256 for entry in files)),
+        )
 
     @property
     def changes(self) -> tuple[FileChange, ...]:

@@ -125,7 +125,7 @@ def _offline(
         if entry is None or (request is not None and request.version != entry.version):
             raise error
         pin = cache.pin(entry.registry, entry.entry_hash)
-        if pin is None or pin.version.content_hash != entry.content_hash:
+        if pin is None or not _is_of(pin, entry):
             raise error
         chosen.append(Wanted(pin, entry, pin, _is_pinned(request, entry)))
     if not chosen:
@@ -190,10 +190,7 @@ def _require_locked(own: str, pin: Pin | None, entry: Locked) -> None:
     """
     if pin is not None:
         verify(own, pin)
-        if (pin.version.content_hash, pin.birth.entry_hash) == (
-            entry.content_hash,
-            entry.entry_hash,
-        ):
+        if _is_of(pin, entry):
             return
     if pin is None:
         raise _absent(entry.slug, entry.version)
@@ -201,6 +198,13 @@ def _require_locked(own: str, pin: Pin | None, entry: Locked) -> None:
         f"The registry's {entry.slug}@{entry.version} is not the one that the lock names.",
         "Find out whether the lock or the registry was changed, and by whom; install neither.",
     )
+
+
+def _is_of(pin: Pin, entry: Locked) -> bool:
+    """Tell whether a version is the one that a block of the lock names, in all that it says."""
+    said = (entry.slug, entry.version, entry.content_hash, entry.entry_hash)
+    version = pin.version
+    return said == (pin.slug, version.version, version.content_hash, pin.birth.entry_hash)
 
 
 def _is_pinned(request: Reference | None, entry: Locked | None) -> bool:
