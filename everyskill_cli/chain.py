@@ -147,6 +147,21 @@ def verify(registry: str, pin: Pin) -> None:
         IntegrityFailure: one of them is not what its row, or the event of its birth, says.
     """
     version, birth = pin.version, pin.birth
+    try:
+        details, entry = _digests(registry, pin)
+    except (ValueError, TypeError, AttributeError):  # a value that was never hashed
+        details = entry = ""
+    same = (details, entry) == (version.details_hash, birth.entry_hash)
+    if not same or birth.version != version.version:
+        raise IntegrityFailure(
+            f"What the registry says of {pin.slug}@{version.version} is not what was published.",
+            "Somebody changed its records: trust none of them, and compare with a backup.",
+        )
+
+
+def _digests(registry: str, pin: Pin) -> tuple[str, str]:
+    """Recompute the digest of what a version says of itself, and that of its birth."""
+    version, birth = pin.version, pin.birth
     details = details_hash(
         name=version.name,
         description=version.description,
@@ -173,9 +188,4 @@ def verify(registry: str, pin: Pin) -> None:
         created_at=birth.created_at,
         prev=birth.prev_hash,
     )
-    same = details == version.details_hash and entry_hash(statement) == birth.entry_hash
-    if not same or birth.version != version.version:
-        raise IntegrityFailure(
-            f"What the registry says of {pin.slug}@{version.version} is not what was published.",
-            "Somebody changed its records: trust none of them, and compare with a backup.",
-        )
+    return details, entry_hash(statement)

@@ -6,10 +6,11 @@ import json
 import os
 import resource
 import shutil
+import subprocess
 import time
 import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,18 @@ from tests.installing import contents, make_project, names
 from tests.registries import make_registry, write_skill
 from tests.rows import append
 from tests.servers.s3 import S3Server
+
+NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+on_both = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """SQLite, unless a test is about what databases are asked: then each of them."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return f"sqlite:///{tmp_path}/registry.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
 
 
 @pytest.fixture
@@ -77,6 +90,7 @@ def uses(url: str) -> list[tuple[str, int]]:
 # Where it goes.
 
 
+@on_both
 def test_what_is_installed_is_what_was_published(cli: Commands, team: Path, project: Path) -> None:
     done = cli("install", "demo", "--json")
     assert (done.code, done.stderr) == (0, "")
@@ -101,6 +115,7 @@ def test_what_is_installed_is_what_was_published(cli: Commands, team: Path, proj
     assert names(project / ".claude/skills") == {"demo"}
 
 
+@on_both
 def test_again_it_is_unchanged_and_nothing_is_written(
     cli: Commands, team: Path, project: Path, database_url: str
 ) -> None:
@@ -226,6 +241,30 @@ def test_a_folder_that_no_lock_can_name_is_refused(
     assert names(project) == {".git", ".claude"}
 
 
+def test_folders_that_are_skills_or_none_at_all_are_refused(
+    cli: Commands, team: Path, project: Path, tmp_path: Path, home: Path
+) -> None:
+    assert cli("publish", write_skill(tmp_path, "one")).code == 0
+    assert cli("install", "demo", "--to", "skills").code == 0
+    before = tree(project)
+    for folder, said in (
+        ("skills/demo", "inside of another"),
+        ("", "names no folder"),
+        (".everyskill-kept", "works itself"),
+        ("a\udcff", "not-utf8"),
+    ):
+        assert_failed(cli("install", "one", "--to", folder), 2, said)
+        assert tree(project) == before
+    (project / "file").touch()
+    assert_failed(cli("install", "one", "--to", "file/skills"), 5, "cannot be a folder")
+    user = ["install", "one", "--scope", "user"]
+    assert_failed(cli(*user, env={"HOME": ""}), 8, "home folder")
+    assert_failed(cli(*user, env={"HOME": f"{tmp_path}/nowhere"}), 8, "home folder")
+    claude = {"CLAUDE_CONFIG_DIR": f"{home}/x/../.claude"}
+    assert cli(*user, "--agent", "claude-code", env=claude).code == 0
+    assert (home / ".claude/skills/one/SKILL.md").is_file()
+
+
 def test_a_skill_of_one_file_is_a_folder_with_it(
     cli: Commands, team: Path, project: Path, tmp_path: Path
 ) -> None:
@@ -243,6 +282,7 @@ def test_a_skill_of_one_file_is_a_folder_with_it(
 # Which version.
 
 
+@on_both
 def test_names_pins_and_what_updates_leave(cli: Commands, team: Path, project: Path) -> None:
     def locked() -> tuple[object, bool]:
         block = lock_of(project)["demo"]
@@ -282,6 +322,7 @@ def event(database_url: str) -> Callable[..., None]:
     return run
 
 
+@on_both
 def test_a_rollback_is_followed_and_a_yanked_version_only_by_its_number(
     cli: Commands, team: Path, project: Path, event: Callable[..., None]
 ) -> None:
@@ -346,6 +387,7 @@ def test_without_a_registry_there_is_nothing_and_none_is_made(
     assert names(home) == set()
 
 
+@on_both
 def test_a_purged_version_is_not_installed_and_its_last_copy_is_kept(
     cli: Commands, team: Path, project: Path, event: Callable[..., None]
 ) -> None:
@@ -360,6 +402,7 @@ def test_a_purged_version_is_not_installed_and_its_last_copy_is_kept(
     assert contents(Path(result["kept"])) == last
 
 
+@on_both
 def test_another_published_version_than_the_locked_one_is_no_edit(
     cli: Commands, team: Path, project: Path
 ) -> None:
@@ -374,6 +417,7 @@ def test_another_published_version_than_the_locked_one_is_no_edit(
     assert cli("list", "--installed", "--json").json["items"][0]["state"] == "clean"
 
 
+@on_both
 def test_a_lock_that_the_registry_contradicts_is_noticed_also_on_the_way_to_another_version(
     cli: Commands, team: Path, project: Path
 ) -> None:
@@ -496,6 +540,7 @@ def test_what_is_not_ours_is_left_and_with_force_kept(
     assert tree(elsewhere) == outside
 
 
+@on_both
 def test_published_bytes_are_nobodys_own_and_residue_is_no_edit(
     cli: Commands, team: Path, project: Path
 ) -> None:
@@ -557,6 +602,80 @@ def test_what_cannot_be_deleted_stops_nobody(cli: Commands, team: Path, project:
     assert names(project / ".claude/skills") == {"demo"}
 
 
+def test_so_much_that_nobody_looks_at_all_of_it_is_not_called_removed(
+    cli: Commands, team: Path, project: Path
+) -> None:
+    assert cli("install", "demo").code == 0
+    target = project / ".claude/skills/demo"
+    for number in range(10_050):
+        (target / f"{number}").touch()
+    assert_failed(cli("install"), 5, " more")
+    [item] = cli("list", "--installed", "--json").json["items"]
+    assert {change["change"] for change in item["changes"]} == {"added"}
+    assert cli("install", "--force").code == 0
+    [kept] = (target.parent / ".everyskill-kept").glob("demo-*")
+    assert len(names(kept)) == 10_053
+    assert contents(target) == contents(team / "three/demo")
+
+
+def test_deep_residue_stops_nobody(cli: Commands, team: Path, project: Path) -> None:
+    """A thousand folders inside one another are more than Python's own removal takes."""
+    assert cli("install", "demo@1").code == 0
+    deep = os.open(project / ".claude/skills/demo", os.O_RDONLY)
+    for _ in range(1_300):
+        os.mkdir("node_modules", dir_fd=deep)
+        inner = os.open("node_modules", os.O_RDONLY, dir_fd=deep)
+        os.close(deep)
+        deep = inner
+    os.close(deep)
+    for words in (["install", "demo"], ["install"], ["update"]):
+        assert cli(*words).code == 0
+    assert contents(project / ".claude/skills/demo") == contents(team / "three/demo")
+    for left in (project / ".claude/skills").glob(".everyskill-*"):
+        subprocess.run(["rm", "-r", left], check=True)
+
+
+def test_a_folder_that_may_not_be_moved_stops_all_before_the_first(
+    cli: Commands, team: Path, project: Path
+) -> None:
+    agents = ["--agent", "claude-code", "--agent", "cursor"]
+    assert cli("install", "demo@1", *agents).code == 0
+    (project / ".cursor/skills/demo").chmod(0o555)
+    before = tree(project)
+    try:
+        for words in (["install", "demo"], ["uninstall", "demo"]):
+            assert_failed(as_ordinary_user(*words), 9, ".cursor/skills/demo")
+            assert tree(project) == before
+    finally:
+        (project / ".cursor/skills/demo").chmod(0o755)
+
+
+def test_what_is_saved_into_a_folder_that_was_swapped_out_is_kept(
+    everyskill: Everyskill, team: Path, project: Path
+) -> None:
+    """A shell stands in the folder and goes on saving while it is replaced."""
+    target = project / ".claude/skills/demo"
+    for number in range(6):
+        assert everyskill("install", f"demo@{1 + number % 2}", "--force").code == 0
+        standing = os.open(target, os.O_RDONLY)
+        running = everyskill.start("install", "demo@3", "--force")
+        saved = b""
+        while running.poll() is None:
+            text = f"{number} {time.monotonic_ns()}".encode()
+            with suppress(FileNotFoundError):  # the folder itself is gone
+                file = os.open(
+                    "note.md", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644, dir_fd=standing
+                )
+                os.write(file, text)
+                os.close(file)
+                saved = text
+        os.close(standing)
+        assert running.returncode == 0
+        found = [path.read_bytes() for path in project.rglob("note.md")]
+        assert saved in found, (saved, found)
+        (target / "note.md").unlink(missing_ok=True)
+
+
 def test_an_execute_bit_is_an_edit(cli: Commands, team: Path, project: Path) -> None:
     assert cli("install", "demo").code == 0
     (project / ".claude/skills/demo/scripts/run_sh").chmod(0o644)
@@ -580,6 +699,7 @@ def test_a_closed_umask_leaves_the_owner_the_bit(
 # Update, outdated, uninstall, list.
 
 
+@on_both
 def test_update_says_what_changed_and_a_dry_run_changes_nothing(
     cli: Commands, team: Path, project: Path
 ) -> None:
@@ -619,6 +739,7 @@ def test_uninstall_from_one_agent_leaves_the_other(
     assert lock_of(project) == {}
 
 
+@on_both
 def test_list_installed_has_both_scopes_and_takes_no_options_of_list(
     cli: Commands, team: Path, project: Path
 ) -> None:
@@ -678,6 +799,7 @@ def test_a_project_moves_and_its_lock_goes_with_it(
 # Without rights, without a network.
 
 
+@on_both
 def test_a_use_is_recorded_once_and_never_stops_an_install(
     cli: Commands, team: Path, project: Path, database_url: str
 ) -> None:
@@ -723,6 +845,7 @@ def test_a_folder_that_may_not_be_written_is_forbidden_and_nothing_is_changed(
     assert names(project / ".claude/skills") == set()
 
 
+@on_both
 def test_a_use_that_has_to_wait_is_given_up_soon_and_keeps_no_other_out(
     cli: Commands, team: Path, project: Path, database_url: str
 ) -> None:
@@ -782,6 +905,51 @@ def test_offline_the_cache_serves_what_is_locked(
     assert contents(project / ".claude/skills") == wanted
 
 
+def test_offline_a_block_that_is_not_the_versions_own_is_not_known(
+    cli: Commands, far: dict[str, str], project: Path, tmp_path: Path
+) -> None:
+    assert cli("upgrade").code == 0
+    assert cli("publish", write_skill(tmp_path)).code == 0
+    assert cli("install", "demo").code == 0
+    offline = {"EVERYSKILL_DATABASE_URL": "postgresql://127.0.0.1:1/no"}
+    lock = project / "everyskill.lock"
+    text = lock.read_text()
+    for changed in (text.replace("demo", "zed"), text.replace("version = 1\nc", "version = 7\nc")):
+        lock.write_text(changed)
+        assert_failed(cli("install", env=offline), 6, "failed")
+    lock.write_text(text)
+    assert cli("install", env=offline).code == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        "garbage",
+        "7",
+        '{"slug": 5}',
+        '{"version": {"created_at": "0001-01-01T00:00:00+23:59"}, "birth": {}, "slug": "demo"}',
+        "",
+    ],
+    ids=["deep", "garbage", "number", "short", "time", "pipe"],
+)
+def test_what_somebody_wrote_into_the_cache_is_nothing_and_heals(
+    cli: Commands, far: dict[str, str], project: Path, tmp_path: Path, home: Path, text: str
+) -> None:
+    assert cli("upgrade").code == 0
+    assert cli("publish", write_skill(tmp_path)).code == 0
+    assert cli("install", "demo").code == 0
+    [pin] = home.rglob("versions/*/*.json")
+    good = pin.read_bytes()
+    pin.unlink()
+    pin.write_text(text) if text else os.mkfifo(pin)
+    offline = {"EVERYSKILL_DATABASE_URL": "postgresql://127.0.0.1:1/no"}
+    assert cli("install", env=offline).code == 6
+    assert cli("install").code == 0
+    assert pin.read_bytes() == good
+    assert cli("install", env=offline).code == 0
+
+
 def test_the_cache_spares_the_store(
     cli: Commands, far: dict[str, str], project: Path, tmp_path: Path
 ) -> None:
@@ -798,6 +966,7 @@ def test_the_cache_spares_the_store(
     assert not empty.exists()
 
 
+@on_both
 def test_two_installs_at_once_both_stand(
     everyskill: Everyskill, team: Path, project: Path, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import subprocess
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
@@ -309,6 +310,14 @@ def test_a_link_that_leads_out_of_the_project(scene: Scene, link: str, tmp_path:
         assert tree(evil, outside) == before
 
 
+def nest(folder: Path, depth: int) -> None:
+    """Make folders inside one another: git takes a thousand, and Python's own removal does not."""
+    for _ in range(depth):
+        folder.mkdir(parents=True)
+        os.chdir(folder)
+        folder = Path("a")
+
+
 @on_sqlite
 def test_a_work_folder_that_somebody_made_moves_nothing_out(scene: Scene, tmp_path: Path) -> None:
     skills = scene.target.parent
@@ -322,6 +331,12 @@ def test_a_work_folder_that_somebody_made_moves_nothing_out(scene: Scene, tmp_pa
         (work / "old").mkdir(parents=True)
         (work / "old/SKILL.md").write_text("Mine.")
         (work / "journal").write_text(journal)
+    inner = skills / ".everyskill-00000000000000a8/demo"
+    inner.mkdir(parents=True)
+    for name in ("partial", "doomed", "journal"):
+        (inner / name).symlink_to(precious)
+    nest(skills / ".everyskill-00000000000000a7/demo/doomed", 1_100)
+    os.chdir(scene.project)
     links = skills / ".everyskill-00000000000000a9"
     links.mkdir()
     (links / "demo").symlink_to(precious)
@@ -333,6 +348,9 @@ def test_a_work_folder_that_somebody_made_moves_nothing_out(scene: Scene, tmp_pa
     assert contents(scene.target) == contents(scene.source)
     kept = list((skills / ".everyskill-kept").glob("*/SKILL.md"))
     assert [path.read_text() for path in kept] == ["Mine."] * 5
+    assert scene.cli("install", "--frozen").code == 0
+    for left in skills.glob(".everyskill-*7"):
+        subprocess.run(["rm", "-r", left], check=True)
 
 
 @on_sqlite

@@ -115,6 +115,9 @@ targets = [
         (".claude/skills/demo", ".git/hooks", "no skill can have"),
         (".claude/skills/demo", ".GIT/demo", "no skill can have"),
         (".claude/skills/demo", "a\\\\demo", "no skill can have"),
+        (".claude/skills/demo", ".claude/.everyskill-kept/demo", "works itself"),
+        ('",\n]', '",\n    ".claude/skills/demo/demo",\n]', "inside of another"),
+        ("version = 1", "#" * 17_000_000, "larger than"),
         (".claude/skills/demo", ".claude/skills", "no folder of demo"),
         (".claude/skills/demo", ".claude/skills/other", "no folder of demo"),
     ],
@@ -285,7 +288,7 @@ def test_frozen_takes_names_and_folders_of_the_lock_alone(team: Team) -> None:
     assert names(team.checkout("second") / ".agents/skills") == {"demo"}
 
 
-def test_a_lock_that_cannot_be_written_leaves_what_was_installed(
+def test_a_lock_that_cannot_be_written_leaves_everything_as_it_is(
     cli: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert cli("publish", write_skill(tmp_path)).code == 0
@@ -293,13 +296,16 @@ def test_a_lock_that_cannot_be_written_leaves_what_was_installed(
     monkeypatch.chdir(project)
     project.chmod(0o555)
     try:
-        assert_failed(as_ordinary_user("install", "demo"), 9, "everyskill.lock", "stands")
+        assert_failed(as_ordinary_user("install", "demo"), 9, "everyskill.lock", "Nothing was")
+        assert names(project / ".claude/skills") == set()
+        project.chmod(0o755)
+        assert cli("install", "demo").code == 0
+        project.chmod(0o555)
+        assert_failed(as_ordinary_user("uninstall", "demo"), 9, "everyskill.lock", "Nothing was")
         assert contents(project / ".claude/skills/demo") == contents(tmp_path / "demo")
+        assert as_ordinary_user("install").code == 0  # which has nothing to write there
     finally:
         project.chmod(0o755)
-    assert names(project) == {".git", ".claude"}
-    assert cli("install", "demo", "--json").json["status"] == "unchanged"
-    assert (project / "everyskill.lock").is_file()
 
 
 def leads_out(lock_file: Path, outside: Path) -> None:

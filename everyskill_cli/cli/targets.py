@@ -39,6 +39,13 @@ def complete_agent(incomplete: str) -> list[tuple[str, str]]:
     return [(agent.name, agent.title) for agent in AGENTS if agent.name.startswith(incomplete)]
 
 
+def folder(text: str) -> Path:
+    """Read the name of a folder; a variable that is set to nothing names none."""
+    if not text:
+        raise typer.BadParameter("--to names no folder.")
+    return Path(text)
+
+
 Skills = Annotated[
     list[Any] | None,  # References; see Skill
     typer.Argument(
@@ -84,8 +91,13 @@ InScope = Annotated[
     Scope, typer.Option("--scope", help="This project's folders, or those of your home.")
 ]
 To = Annotated[
-    Path | None,
-    typer.Option("--to", metavar="DIR", help="Another folder, in which it gets one of its own."),
+    Any,  # a Path
+    typer.Option(
+        "--to",
+        parser=folder,
+        metavar="DIR",
+        help="Another folder, in which it gets one of its own.",
+    ),
 ]
 Force = Annotated[
     bool,

@@ -5,6 +5,7 @@ The only place that knows SQLite's error names and PostgreSQL's SQLSTATE codes.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,10 @@ class CommitUnknown(Unavailable):
     """COMMIT was sent and its answer was lost: the change may stand, or not."""
 
 
+class UnreadableValue(ValueError):
+    """A value in a row is not of its column's kind."""
+
+
 @contextmanager
 def translated(where: str) -> Iterator[None]:
     """Raise our errors for the driver's; ``where`` names the database without its password."""
@@ -36,6 +41,11 @@ def translated(where: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise translate(error, where) from error
+    except (UnreadableValue, json.JSONDecodeError) as error:
+        raise IntegrityFailure(
+            f"The database {where} holds what everyskill never wrote: {error}.",
+            "Somebody changed its records: trust none of them, and compare with a backup.",
+        ) from error
     except SQLAlchemyError as error:
         raise NotReady(
             f"The database {where} cannot be used: {first_line(error)}.", _HINTS[NotReady]

@@ -35,6 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from everyskill_cli.chain import timestamp
+from everyskill_cli.database.faults import UnreadableValue
 
 
 class Moment(TypeDecorator[datetime]):
@@ -66,8 +67,11 @@ class Moment(TypeDecorator[datetime]):
         """Give an aware time in UTC back."""
         if value is None:
             return None
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        return moment.astimezone(UTC)
+        try:
+            moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+            return moment.astimezone(UTC)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise UnreadableValue(f"{str(value)[:40]!r} is no time") from error
 
 
 class Json(TypeDecorator[Any]):

@@ -115,8 +115,10 @@ def present(scope: Scope, root: Path, home: Path) -> tuple[Agent, ...]:
     In a project those that left a sign in it, and where none did, those of the user; codex and
     others that share a folder count once, by the first of them.
     """
-    found = [a for a in AGENTS if any((root / sign).exists() for sign in a.signs)]
-    if scope == "user" or not found:
+    found: list[Agent] = []
+    if scope == "project":
+        found = [a for a in AGENTS if any((root / sign).exists() for sign in a.signs)]
+    if not found:
         found = [a for a in AGENTS if _at_home(a, a.home_sign, home).exists()]
     return tuple({folder_of(a, scope, root): a for a in reversed(found)}.values())[::-1]
 
@@ -136,5 +138,6 @@ def _at_home(agent: Agent, path: str, home: Path) -> Path:
         name, part = agent.variable
         moved = os.environ.get(name)
         if moved and (path == part or path.startswith(f"{part}/")):
-            return Path(moved).expanduser() / path.removeprefix(part).removeprefix("/")
+            folder = os.path.abspath(os.path.expanduser(moved))  # noqa: PTH100, PTH111 - Path refuses names without a home
+            return Path(folder, path.removeprefix(part).removeprefix("/"))
     return home / path

@@ -11,15 +11,14 @@ import os
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from everyskill_cli.chain import timestamp, verify
 from everyskill_cli.errors import EveryskillError, IntegrityFailure
 from everyskill_cli.model import FileEntry, Pin, SkillVersion, VersionEvent
 from everyskill_cli.settings import Settings, cache_folder
+from everyskill_cli.skill.files import read_file
 from everyskill_cli.stores import Store, open_store
-
-PIN_MAX: Final = 4 * 1024 * 1024  # bytes; a manifest has 1,000 paths of 512 bytes at most
 
 
 class Cache:
@@ -58,24 +57,42 @@ class Cache:
 
     def pin(self, registry: str, birth_hash: str) -> Pin | None:
         """Give the version that was born with an event of this hash; None where it is not known."""
+        data = self._read(birth_hash)
+        if data is None:
+            return None
         try:
-            with self._pin_path(birth_hash).open("rb") as file:
-                pin = _from_json(json.loads(file.read(PIN_MAX)))
+            pin = _from_json(json.loads(data))
             verify(registry, pin)
-        except (OSError, ValueError, KeyError, TypeError, IntegrityFailure):
+        except (
+            ValueError,
+            ArithmeticError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ):
+            return None  # somebody wrote another thing into it
+        except IntegrityFailure:
             return None
         return pin if pin.birth.entry_hash == birth_hash else None
 
     def add_pin(self, pin: Pin) -> None:
         """Keep what a version is."""
-        path = self._pin_path(pin.birth.entry_hash)
-        if not self._writes or path.exists():
+        path, data = self._pin_path(pin.birth.entry_hash), json.dumps(_as_json(pin)).encode()
+        if not self._writes or self._read(pin.birth.entry_hash) == data:
             return
         aside = path.with_name(f".{os.urandom(8).hex()}")
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            aside.write_text(json.dumps(_as_json(pin)), encoding="utf-8")
+            aside.write_bytes(data)
             aside.replace(path)
+
+    def _read(self, birth_hash: str) -> bytes | None:
+        path = str(self._pin_path(birth_hash))
+        try:
+            return read_file(path, path, None).data
+        except EveryskillError:  # there is none, or something else has its name
+            return None
 
     def _pin_path(self, birth_hash: str) -> Path:
         return self._folder / "versions" / birth_hash[:2] / f"{birth_hash}.json"

@@ -34,6 +34,7 @@ class Seen:
         strange: paths in it that no skill has: links, devices, files too large or unreadable.
         content_hash: of the object that would hold these files; None where none does.
         has_residue: whether programs left anything in it that is none of the skill's.
+        is_cut: whether there is so much in it that nobody looked at the rest.
     """
 
     kind: Literal["absent", "folder", "other"]
@@ -41,6 +42,7 @@ class Seen:
     strange: tuple[str, ...] = ()
     content_hash: str | None = None
     has_residue: bool = False
+    is_cut: bool = False
 
     @property
     def is_something(self) -> bool:
@@ -81,6 +83,7 @@ class _Walk:
     _strange: list[str] = field(default_factory=list)
     _looked_at: int = 0
     _has_residue: bool = False
+    _is_cut: bool = False
     _left: int = BUNDLE_MAX
 
     @cached_property
@@ -88,14 +91,16 @@ class _Walk:
         files = tuple(sorted(self._files, key=lambda file: file.path))
         digest = None if self._strange else content_hash_of(files)
         strange = tuple(sorted(self._strange))
-        return Seen("folder", manifest(files), strange, digest, self._has_residue)
+        found = manifest(files)
+        return Seen("folder", found, strange, digest, self._has_residue, self._is_cut)
 
     def enter(self, folder: int, prefix: str) -> None:
         with os.scandir(folder) as entries:
             for entry in entries:
                 self._looked_at += 1
                 if self._looked_at > ENTRIES_MAX:
-                    self._strange.append(f"{prefix}…")
+                    self._strange += [] if self._is_cut else ["…"]
+                    self._is_cut = True
                     return
                 if is_residue(entry.name):
                     self._has_residue = True

@@ -110,12 +110,11 @@ def require_writable(place: Place) -> None:
         )
 
 
-def require_apart(place: Place, locked: Mapping[str, Locked]) -> None:
-    """Find that no target lies inside of another, where each would be an edit of the other."""
+def inside_another(locked: Mapping[str, Locked]) -> str | None:
+    """Name a target that lies inside of another one, where each would be an edit of the other."""
     targets = sorted(target + "/" for entry in locked.values() for target in entry.targets)
-    for outer, inner in pairwise(targets):
-        if inner.startswith(outer):
-            raise _broken(place, f"has a target {inner[:-1]} inside of another, {outer[:-1]}")
+    found = (inner[:-1] for outer, inner in pairwise(targets) if inner.startswith(outer))
+    return next(found, None)
 
 
 def write(place: Place, locked: Mapping[str, Locked]) -> None:
@@ -195,7 +194,8 @@ def _parsed(place: Place, data: bytes) -> dict[str, Locked]:
     if type(found) is not int or found != FORMAT or values or not isinstance(skills, dict):
         raise _broken(place, "is no lock of everyskill")
     locked = {slug: _entry(place, slug, block) for slug, block in skills.items()}
-    require_apart(place, locked)
+    if inner := inside_another(locked):
+        raise _broken(place, f"has a target {inner} inside of another one")
     return locked
 
 

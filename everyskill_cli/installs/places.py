@@ -104,6 +104,9 @@ def open_place(scope: Scope, settings: Settings) -> Place:
 def home() -> Path:
     """Give the user's home folder, without links; NotReady where nobody knows it."""
     try:
-        return Path(os.path.realpath(Path.home()))
+        found = Path(os.path.realpath(Path.home()))
     except RuntimeError as error:
         raise NotReady("Nobody knows your home folder.", "Set HOME.") from error
+    if os.environ.get("HOME") == "" or not found.is_dir():
+        raise NotReady(f"Your home folder {found} is no folder.", "Set HOME to one.")
+    return found

@@ -28,7 +28,7 @@ from everyskill_cli.model import (
     Scope,
 )
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.manifests import changed_files
+from everyskill_cli.registry.steps import edits_of
 from everyskill_cli.settings import Settings
 
 
@@ -202,5 +202,4 @@ def _edits(found: _Found, pin: Pin | None) -> tuple[FileChange, ...]:
         return ()
     if seen.content_hash == found.entry.content_hash:
         return ()
-    changes = changed_files(pin.version.files, seen.files)
-    return (*changes, *(FileChange(path, "added") for path in seen.strange))
+    return edits_of(seen, pin.version.files)

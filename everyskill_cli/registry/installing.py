@@ -14,19 +14,17 @@ from typing import TYPE_CHECKING, Final
 
 from everyskill_cli.database.queries import pins as pin_queries
 from everyskill_cli.errors import Conflict
-from everyskill_cli.installs.folder import Seen
 from everyskill_cli.installs.leftovers import recover
 from everyskill_cli.installs.swap import Workshops, look_at
 from everyskill_cli.model import (
-    FileEntry,
+    FileChange,
     Finding,
     InstallResult,
     InstallStatus,
 )
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.fetching import fetch_all
-from everyskill_cli.registry.manifests import changed_files
-from everyskill_cli.registry.steps import InstallOptions, Step
+from everyskill_cli.registry.steps import InstallOptions, Step, edits_of
 from everyskill_cli.registry.wanted import Choice, Wanted
 from everyskill_cli.registry.watch import Watch
 
@@ -121,7 +119,7 @@ class Installation:
 
     def _edits(self, step: Step) -> str:
         locked, before = step.wanted.locked, step.wanted.before or step.pin
-        files = named(edited_files(step.seen, before.version.files))
+        files = named(edits_of(step.seen, before.version.files))
         is_ours = locked is not None and self.place.target_of(step.path) in locked.targets
         if step.seen.kind == "other":
             return f"{step.path} is a link or a file, and none of everyskill's."
@@ -200,14 +198,9 @@ def foremost(results: Iterable[InstallResult]) -> InstallStatus:
     return min((result.status for result in results), key=RANKING.index, default="unchanged")
 
 
-def edited_files(seen: Seen, published: tuple[FileEntry, ...]) -> list[str]:
-    """Name the files in which a folder differs from a version."""
-    changed = {change.path for change in changed_files(published, seen.files)}
-    return sorted(changed | set(seen.strange))
-
-
-def named(files: Sequence[str]) -> str:
+def named(changes: Sequence[FileChange]) -> str:
     """Name a few files in a sentence, and count the rest."""
+    files = [change.path for change in changes]
     more = f" and {len(files) - NAMED_MAX:,} more" if len(files) > NAMED_MAX else ""
     return ", ".join(files[:NAMED_MAX]) + more
 

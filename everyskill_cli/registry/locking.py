@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Final, TypeAlias
 
 from everyskill_cli.database.queries import records, usage, users
-from everyskill_cli.errors import Conflict, EveryskillError, NotFound
+from everyskill_cli.errors import Conflict, EveryskillError, NotFound, UsageError
 from everyskill_cli.installs import lock
 from everyskill_cli.installs.cache import Cache
 from everyskill_cli.installs.lock import Locked
@@ -54,7 +54,11 @@ def carry_out(
         choice = choose(registry, asked, locked or {}, cache)
         targets, notes = _targets(place, choice, options)
         wanted = {**(locked or {}), **_locked(choice, targets)}
-        lock.require_apart(place, wanted)
+        if inner := lock.inside_another(wanted):
+            raise UsageError(
+                f"{inner} lies inside of another skill's folder, or around it.",
+                "Choose a folder for skills: --to DIR.",
+            )
         is_news = wanted != (locked or {}) and not (options.frozen or options.dry_run)
         if is_news:
             lock.require_writable(place)

@@ -153,6 +153,8 @@ def _side(letter: str, entry: FileEntry | None) -> str:
     if entry is None:
         return _NOTHING
     path = f"{letter}/{entry.path}"
-    if not path.isprintable():  # no skill has such a path; a record that was tampered with may
+    if (
+        not path.isprintable()
+    ):  # a space that does not break a line, or a record that was tampered with
         return json.dumps(path)
     return f"{path}\t" if " " in path else path

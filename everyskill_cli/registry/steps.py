@@ -8,7 +8,7 @@ from pathlib import Path
 from everyskill_cli.installs.folder import Seen
 from everyskill_cli.installs.leftovers import Journal
 from everyskill_cli.installs.swap import Work
-from everyskill_cli.model import FileChange, Pin, Scope
+from everyskill_cli.model import FileChange, FileEntry, Pin, Scope
 from everyskill_cli.registry.manifests import changed_files
 from everyskill_cli.registry.wanted import Wanted
 
@@ -32,6 +32,13 @@ class InstallOptions:
     frozen: bool = False
     force: bool = False
     dry_run: bool = False
+
+
+def edits_of(seen: Seen, published: tuple[FileEntry, ...]) -> tuple[FileChange, ...]:
+    """Say how what stands in a folder differs from a version, as far as somebody looked."""
+    changes = changed_files(published, seen.files)
+    known = (change for change in changes if not (seen.is_cut and change.change == "removed"))
+    return (*known, *(FileChange(path, "added") for path in seen.strange))
 
 
 @dataclass(slots=True)

@@ -18,14 +18,13 @@ from everyskill_cli.installs.swap import Work, Workshops, look_at
 from everyskill_cli.installs.system import holding
 from everyskill_cli.model import Finding, InstallAnswer, InstallResult
 from everyskill_cli.registry.installing import (
-    edited_files,
     foremost,
     kept_copy,
     named,
     settle,
 )
 from everyskill_cli.registry.locking import require_locked
-from everyskill_cli.registry.steps import InstallOptions
+from everyskill_cli.registry.steps import InstallOptions, edits_of
 from everyskill_cli.settings import Settings
 
 
@@ -114,7 +113,7 @@ def _refuse_edits(step: _Step, options: InstallOptions, cache: Cache) -> None:
         return
     entry = step.entry
     pin = cache.pin(entry.registry, entry.entry_hash)
-    files = "" if pin is None else named(edited_files(step.seen, pin.version.files))
+    files = "" if pin is None else named(edits_of(step.seen, pin.version.files))
     raise Conflict(
         f"{step.path} holds something else than {entry.slug}@{entry.version}, which the lock names"
         f"{': ' + files if files else ''}.",

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.sql import ColumnElement
 
 from everyskill_cli.database.tables import Moment
+from everyskill_cli.errors import IntegrityFailure
 from everyskill_cli.model import FileEntry
 
 if TYPE_CHECKING:
@@ -46,7 +47,13 @@ CLOCKS = {  # read when the row is written, not when the transaction began
 def record(kind: type[Record], row: Row[*tuple[Any, ...]]) -> Record:
     """Fill a record from the columns of the same names; lists become tuples."""
     values = row._mapping
-    return kind(**{field.name: _from_row(field.name, values[field.name]) for field in fields(kind)})
+    try:
+        return kind(**{f.name: _from_row(f.name, values[f.name]) for f in fields(kind)})
+    except (TypeError, ValueError) as error:
+        raise IntegrityFailure(
+            f"A {kind.__name__} of the registry is none that everyskill wrote.",
+            "Somebody changed its records: trust none of them, and compare with a backup.",
+        ) from error
 
 
 def add(connection: Connection, table: Table, rows: Iterable[DataclassInstance]) -> None:
@@ -100,6 +107,8 @@ def now(connection: Connection) -> datetime:
 def _from_row(name: str, value: Any) -> Any:
     if name == "files":
         return tuple(FileEntry(**entry) for entry in value)
+    if name == "metadata" and not isinstance(value, dict):
+        raise TypeError(f"metadata is of type {type(value).__name__}")
     return tuple(value) if isinstance(value, list) else value
 
 
