@@ -331,12 +331,6 @@ def test_a_work_folder_that_somebody_made_moves_nothing_out(scene: Scene, tmp_pa
         (work / "old").mkdir(parents=True)
         (work / "old/SKILL.md").write_text("Mine.")
         (work / "journal").write_text(journal)
-    inner = skills / ".everyskill-00000000000000a8/demo"
-    inner.mkdir(parents=True)
-    for name in ("partial", "doomed", "journal"):
-        (inner / name).symlink_to(precious)
-    nest(skills / ".everyskill-00000000000000a7/demo/doomed", 1_100)
-    os.chdir(scene.project)
     links = skills / ".everyskill-00000000000000a9"
     links.mkdir()
     (links / "demo").symlink_to(precious)
@@ -348,7 +342,24 @@ def test_a_work_folder_that_somebody_made_moves_nothing_out(scene: Scene, tmp_pa
     assert contents(scene.target) == contents(scene.source)
     kept = list((skills / ".everyskill-kept").glob("*/SKILL.md"))
     assert [path.read_text() for path in kept] == ["Mine."] * 5
-    assert scene.cli("install", "--frozen").code == 0
+
+
+@on_sqlite
+def test_a_work_folder_of_links_and_of_a_thousand_folders_stops_nobody(
+    scene: Scene, tmp_path: Path
+) -> None:
+    skills, precious = scene.target.parent, write_skill(tmp_path / "precious", "demo")
+    inner = skills / ".everyskill-00000000000000a8/demo"
+    inner.mkdir(parents=True)
+    for name in ("partial", "doomed", "journal"):
+        (inner / name).symlink_to(precious)
+    nest(skills / ".everyskill-00000000000000a7/demo/doomed", 1_100)
+    os.chdir(scene.project)
+    outside = tree(precious)
+    for words in (["install"], ["install", "--frozen"], ["update"]):
+        assert scene.cli(*words).code == 0
+    assert tree(precious) == outside
+    assert contents(scene.target) == contents(scene.source)
     for left in skills.glob(".everyskill-*7"):
         subprocess.run(["rm", "-r", left], check=True)
 
