@@ -106,7 +106,7 @@ def _finish_off(parent: int, work: int, target: str, journal: Journal) -> Path |
 
     What cannot be deleted and was left by programs stays for whoever comes next.
     """
-    if raze(DOOMED, work, frozenset(journal.files)) or not look(DOOMED, work).is_something:
+    if raze(DOOMED, work, frozenset(journal.files), work) or not look(DOOMED, work).is_something:
         return None
     return _keep(parent, work, DOOMED, target)
 
@@ -115,7 +115,9 @@ def clear_up(parent: int, work: int, target: str, journal: Journal) -> list[Path
     """Leave nothing of a target's work folder; give the places of what is kept."""
     kept = [_finish_off(parent, work, target, journal)]
     kept += [dispose(parent, work, target, name, journal) for name in (READY, OLD)]
-    clear(work, PARTIAL, JOURNAL)
+    with os.scandir(work) as entries:
+        rest = [entry.name for entry in entries if entry.name not in (DOOMED, READY, OLD)]
+    clear(work, *rest)
     return [path for path in kept if path is not None]
 
 
