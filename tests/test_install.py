@@ -301,10 +301,29 @@ def test_names_pins_and_what_updates_leave(cli: Commands, team: Path, project: P
 
     assert cli("install", "demo@latest").code == 0
     assert locked() == (3, False)
+    for pin in ("demo@3", "demo"):  # the folder stays as it is, and only the lock is news
+        [result] = cli("install", pin, "--json").json["results"]
+        assert (result["status"], locked()) == ("locked", (3, pin == "demo@3"))
     assert cli("install", "demo@2").code == 0
     assert cli("install", "demo", "--json").json["results"][0]["previous_version"] == 2
     assert locked() == (3, False)
     assert contents(project / ".claude/skills/demo") == contents(team / "three/demo")
+
+
+def test_what_is_installed_is_nobodys_source(cli: Commands, team: Path, project: Path) -> None:
+    copy = project / ".claude/skills/demo"
+    assert cli("install", "demo").code == 0
+    write_skill(project / "ours", "mine")
+    for verb in ("check", "publish"):
+        answer = cli(verb, ".", "--json").json
+        assert [result["slug"] for result in answer["results"]] == ["mine"]
+        [note] = answer["warnings"]
+        assert (note["rule"], Path(note["source"]).name) == ("installed-copy", "demo")
+    # Whoever names the copy itself means it.
+    [result] = cli("publish", copy, "--json").json["results"]
+    assert (result["slug"], result["status"]) == ("demo", "unchanged")
+    shutil.rmtree(project / "ours")
+    assert_failed(cli("publish", "."), 2, "was installed here", "Name the folder")
 
 
 @pytest.fixture
@@ -339,7 +358,7 @@ def test_a_rollback_is_followed_and_a_yanked_version_only_by_its_number(
     event(3, "yank", reason="Worse")
     event(1, "yank")
     done = cli("install", "demo")
-    assert_failed(done, 4, "no published version", "was yanked: Worse", "demo@3")
+    assert_failed(done, 4, "no published version", "3, was yanked: Worse", "versions demo")
     assert lock_of(project)["demo"]["version"] == 3
     done = cli("update", "--json")
     assert (done.code, done.json["status"]) == (0, "unchanged")

@@ -460,7 +460,7 @@ def test_a_list_on_a_terminal_is_aligned_with_wide_characters() -> None:
 
 def test_a_skill_without_a_published_version_says_so() -> None:
     item: SkillSummary = filled(SkillSummary, "x", empty=True)
-    assert "x draft" in drawn(SkillPage(items=(item,), next=None))
+    assert "x none" in drawn(SkillPage(items=(item,), next=None))
     item = dataclasses.replace(item, published_version=2)
     assert "x@2" in drawn(SkillPage(items=(item,), next=None))
 

@@ -22,7 +22,9 @@ def diff(
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Compare two versions, or a version and a folder: files, frontmatter, text.
+    """Compare two versions, or a version and a folder.
+
+    Files, modes, frontmatter by field, and text; in a pipe as a patch.
 
     Example: everyskill diff code-review@1 code-review@3
     """

@@ -23,7 +23,9 @@ def install(
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Install skills into the folders of agents, verified, and lock their versions.
+    """Install skills into agents' folders, and lock them.
+
+    What is installed was verified before, and replaces nothing that you wrote.
 
     Without SLUG it installs what everyskill.lock names. SLUG is its published version, and
     SLUG@VERSION pins it there.

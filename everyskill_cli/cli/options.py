@@ -215,6 +215,27 @@ ExpectPublished = Annotated[
     ),
 ]
 
+SkillAlone = Annotated[
+    Any,  # a Reference; a version in it is refused by those who take none
+    typer.Argument(
+        metavar="SLUG",
+        parser=reference,
+        autocompletion=complete_slug,
+        help="A skill.",
+        show_default=False,
+    ),
+]
+SkillVersion = Annotated[
+    Any,  # a Reference
+    typer.Argument(
+        metavar="SLUG@VERSION",
+        parser=reference,
+        autocompletion=complete_slug,
+        help="A version of a skill: a number, latest or draft.",
+        show_default=False,
+    ),
+]
+
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would happen, and write nothing.")
 ]

@@ -8,7 +8,7 @@ from everyskill_cli.cli import options, render
 
 
 def outdated(context: typer.Context, as_json: options.AsJson = False) -> None:
-    """List what is installed at another version than the published one.
+    """List what is installed and not at its published version.
 
     Example: everyskill outdated
     """

@@ -11,7 +11,7 @@ from everyskill_cli.cli import options, render
 
 def rollback(
     context: typer.Context,
-    skill: options.Skill,
+    skill: options.SkillAlone,
     to: Annotated[
         int | None,
         typer.Option(
@@ -24,7 +24,9 @@ def rollback(
     expect: options.ExpectPublished = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Go back to the version that was published before; again goes further back.
+    """Go back to the highest older version that was published.
+
+    It must stand still: neither yanked nor purged. Again goes further back.
 
     Example: everyskill rollback code-review -m "Misses races"
     """

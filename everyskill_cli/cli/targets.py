@@ -99,6 +99,16 @@ To = Annotated[
         help="Another folder, in which it gets one of its own.",
     ),
 ]
+From = Annotated[
+    Any,  # a Path
+    typer.Option(
+        "--to", parser=folder, metavar="DIR", help="Only from this folder, which --to named."
+    ),
+]
+ForceRemove = Annotated[
+    bool,
+    typer.Option("--force", help="Take away what nobody published, too; a copy of it is kept."),
+]
 Force = Annotated[
     bool,
     typer.Option("--force", help="Replace what nobody published; a copy of it is kept."),

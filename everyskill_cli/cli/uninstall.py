@@ -12,12 +12,12 @@ def uninstall(
     slugs: targets.ToRemove,
     agent: targets.Agents = None,
     scope: targets.InScope = "project",
-    to: targets.To = None,
-    force: targets.Force = False,
+    to: targets.From = None,
+    force: targets.ForceRemove = False,
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Remove skills from the folders they were installed in, and from everyskill.lock.
+    """Remove skills from their folders, and from everyskill.lock.
 
     Example: everyskill uninstall code-review
     """

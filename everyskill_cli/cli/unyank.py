@@ -9,7 +9,7 @@ from everyskill_cli.cli import options, render
 
 def unyank(
     context: typer.Context,
-    skill: options.Skill,
+    skill: options.SkillVersion,
     message: options.Why = None,
     expect: options.ExpectPublished = None,
     as_json: options.AsJson = False,

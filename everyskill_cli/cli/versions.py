@@ -9,7 +9,7 @@ from everyskill_cli.cli import options, render
 
 def versions(
     context: typer.Context,
-    skill: options.Skill,
+    skill: options.SkillAlone,
     limit: options.Limit = 50,
     after: options.After = None,
     as_json: options.AsJson = False,

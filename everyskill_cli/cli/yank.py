@@ -12,7 +12,7 @@ from everyskill_cli.cli.consent import consent
 
 def yank(
     context: typer.Context,
-    skill: options.Skill,
+    skill: options.SkillVersion,
     reason: Annotated[
         str,
         typer.Option(parser=options.reason, metavar="TEXT", help="Why; people are shown it."),
@@ -22,7 +22,7 @@ def yank(
         typer.Option(
             parser=options.whole_number(1, 999_999_999),
             metavar="M",
-            help="The version to use instead.",
+            help="The version to use instead; published by that, and nobody is asked.",
         ),
     ] = None,
     yes: Annotated[

@@ -10,8 +10,7 @@ import errno
 import os
 import re
 import stat
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -26,7 +25,7 @@ from everyskill_cli.errors import (
     Unavailable,
     UsageError,
 )
-from everyskill_cli.installs.places import Place
+from everyskill_cli.installs.places import Place, project_of
 from everyskill_cli.model import is_slug
 from everyskill_cli.skill.paths import check_path
 
@@ -85,6 +84,20 @@ def read(place: Place) -> dict[str, Locked] | None:
         raise _broken(place, "is no file")
     with os.fdopen(descriptor, "rb") as file:
         return _parsed(place, file.read(LOCK_MAX + 1))
+
+
+def installed_below(folders: Iterable[Path]) -> set[str]:
+    """Give the real paths of what the locks of the projects around some folders name.
+
+    A lock that cannot be understood names nothing here: who installs hears of it.
+    """
+    found = set()
+    for folder in folders:
+        with suppress(Conflict, NotReady):
+            place = project_of(folder.absolute())
+            for entry in (read(place) or {}).values():
+                found |= {os.path.realpath(place.root / target) for target in entry.targets}
+    return found
 
 
 def target_of(place: Place, path: Path) -> str:
@@ -174,6 +187,8 @@ def _block(entry: Locked) -> dict[str, Any]:
 def _parsed(place: Place, data: bytes) -> dict[str, Locked]:
     if len(data) > LOCK_MAX:
         raise _broken(place, f"is larger than {LOCK_MAX // 2**20} MiB")
+    import tomllib  # a publish asks about locks too, and finds none
+
     try:
         text = data.decode()
         values = tomllib.loads(text)
@@ -258,6 +273,6 @@ def _wrong_target(place: Place, slug: str, target: str) -> str | None:
 def _broken(place: Place, what: str) -> Conflict:
     return Conflict(
         f"The lock file {place.lock} {what}.",
-        "Take it from git as it was (git checkout -- everyskill.lock), or remove it and install"
-        " anew.",
+        "Keep whole blocks of what was merged, or take it as it was: git checkout HEAD --"
+        " everyskill.lock",
     )

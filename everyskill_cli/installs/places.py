@@ -95,10 +95,15 @@ def open_place(scope: Scope, settings: Settings) -> Place:
     """
     if scope == "user":
         return Place(scope, home(), settings.home / LOCK_FILE)
-    inside = folders_of_checkout()
+    return project_of()
+
+
+def project_of(folder: Path | None = None) -> Place:
+    """Find the project around a folder; around the working folder where none is given."""
+    inside = folders_of_checkout(folder)
     found = next((folder for folder in inside if (folder / LOCK_FILE).exists()), inside[-1])
     root = Path(os.path.realpath(found))
-    return Place(scope, root, root / LOCK_FILE)
+    return Place("project", root, root / LOCK_FILE)
 
 
 def home() -> Path:

@@ -35,6 +35,7 @@ InstallStatus: TypeAlias = Literal[
     "installed",
     "updated",
     "removed",
+    "locked",
     "unchanged",
     "pinned",
     "would-install",

@@ -27,6 +27,7 @@ from everyskill_cli.registry.fetching import fetch_all
 from everyskill_cli.registry.steps import InstallOptions, Step, edits_of
 from everyskill_cli.registry.wanted import Choice, Wanted
 from everyskill_cli.registry.watch import Watch
+from everyskill_cli.skill.paths import as_text
 
 if TYPE_CHECKING:
     from everyskill_cli.installs.cache import Cache
@@ -38,6 +39,7 @@ RANKING: Final[tuple[InstallStatus, ...]] = (
     "installed",
     "updated",
     "removed",
+    "locked",
     "would-install",
     "would-update",
     "would-remove",
@@ -113,9 +115,15 @@ class Installation:
         also = f" Also: {' '.join(others[:NAMED_MAX])}" if others else ""
         raise Conflict(
             first,
-            "Nothing was changed. Move your work elsewhere, or add --force: it replaces the folder,"
-            f" and keeps a copy beside it.{also}",
+            f"Nothing was changed. See them: {self._comparison(edited[0])} To replace the folder,"
+            f" and keep a copy beside it: --force.{also}",
         )
+
+    def _comparison(self, step: Step) -> str:
+        before = step.wanted.before or step.pin
+        path = as_text(os.path.relpath(step.path))
+        side = path if "/" in path else f"./{path}"
+        return f"everyskill diff {before.slug}@{before.version.version} {side}."
 
     def _edits(self, step: Step) -> str:
         locked, before = step.wanted.locked, step.wanted.before or step.pin

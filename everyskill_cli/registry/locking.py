@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from everyskill_cli.database.queries import records, usage, users
@@ -66,6 +67,7 @@ def carry_out(
         results = run.run()
         if is_news:
             lock.write(place, wanted)
+            results = [_as_locked(result, locked or {}, wanted) for result in results]
     if not options.frozen:
         _record(registry, choice, results)
     warnings = (*choice.warnings, *notes, *run.warnings)
@@ -107,11 +109,19 @@ def _targets(
     return found, notes
 
 
+def _as_locked(
+    result: InstallResult, before: Mapping[str, Locked], after: Mapping[str, Locked]
+) -> InstallResult:
+    """Say where a folder stayed as it was, and only the lock was changed: by a pin, or anew."""
+    is_news = before.get(result.slug) != after[result.slug]
+    return replace(result, status="locked") if is_news and result.status == "unchanged" else result
+
+
 def _nobody(folder: str) -> Finding:
     return Finding(
         "no-agent",
-        f"There is no sign of an agent here; {folder} is the folder that most of them read. To"
-        " choose: --agent claude-code, --to DIR.",
+        f"There is no sign of an agent here; {folder} is the folder that most of them read, but"
+        " Claude Code does not. To choose: --agent claude-code, --to DIR.",
     )
 
 

@@ -6,6 +6,7 @@ command. Their bytes stay in memory up to a budget; those of the rest are read a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -13,11 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from everyskill_cli.errors import EveryskillError, InvalidSkill, UsageError
+from everyskill_cli.installs.lock import installed_below
 from everyskill_cli.model import Finding, Head, Problem
 from everyskill_cli.registry.candidate import Candidate
 from everyskill_cli.registry.decision import PublishOptions
 from everyskill_cli.registry.watch import Watch
-from everyskill_cli.skill import discover
+from everyskill_cli.skill import Discovery, discover
 from everyskill_cli.skill.card import slugify
 from everyskill_cli.skill.paths import as_text
 
@@ -84,7 +86,8 @@ def read_batch(
     is_single = len(typed) == 1 and not found.is_tree
     if len(found.sources) > 1:
         _check_single_options(options)
-    items = tuple(Item(source) for source in found.sources)
+    sources, passed = _without_installed(found, typed)
+    items = tuple(Item(source) for source in sources)
     likely = [] if ask is None or len(items) == 1 else [slugify(i.source.name) for i in items]
     heads = ask(likely) if ask is not None and likely else {}
     held = 0
@@ -96,7 +99,32 @@ def read_batch(
         if item.error is not None and options.fail_fast:
             break
     watch.read(len(items), len(items))
-    return Batch(items, is_single, found.warnings, heads, frozenset(likely))
+    return Batch(items, is_single, (*found.warnings, *passed), heads, frozenset(likely))
+
+
+def _without_installed(
+    found: Discovery, typed: Iterable[Path]
+) -> tuple[tuple[Path, ...], tuple[Finding, ...]]:
+    """Pass by what is installed where trees are walked: those copies are nobody's sources.
+
+    Raises:
+        UsageError: there is nothing else.
+    """
+    if not found.is_tree:
+        return found.sources, ()
+    targets = installed_below(typed)
+    passed = [s for s in found.sources if os.path.realpath(s) in targets and s not in typed]
+    sources = tuple(source for source in found.sources if source not in passed)
+    if not sources:
+        raise UsageError(
+            "All that is here was installed here: these copies are passed by.",
+            "Name the folder of the one that you mean, not a folder above it.",
+        )
+    notes = [
+        Finding("installed-copy", f"{name} is installed here, and passed by.", source=name)
+        for name in map(as_text, passed)
+    ]
+    return sources, tuple(notes)
 
 
 def _check_single_options(options: PublishOptions) -> None:

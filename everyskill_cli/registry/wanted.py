@@ -145,8 +145,8 @@ def require_registry(own: str | None, entries: Iterable[Locked]) -> None:
         raise NotReady(
             f"The lock names {other.slug} from the registry {other.registry}, and this is"
             f" {own or 'an empty one'}.",
-            "Check EVERYSKILL_DATABASE_URL, or install it from this one: everyskill install"
-            f" {other.slug}",
+            "Check EVERYSKILL_DATABASE_URL"
+            + (f", or install it from this one: everyskill install {other.slug}" if own else "."),
         )
 
 
@@ -170,10 +170,10 @@ def unpublished(head: Head, what: str = "published") -> NotFound:
         reason = f": {head.yank_reason.rstrip('.')}" if head.yank_reason else ""
         why = f", and its latest, {head.latest_version}, was yanked{reason}"
     number = head.draft_version or head.latest_version
-    return NotFound(
-        f"{head.slug} has no {what} version{why}.",
-        f"Name the version that you mean: everyskill install {head.slug}@{number}",
-    )
+    hint = f"Name the version that you mean: everyskill install {head.slug}@{number}"
+    if why and head.draft_version is None:
+        hint = f"See which versions stand: everyskill versions {head.slug}"
+    return NotFound(f"{head.slug} has no {what} version{why}.", hint)
 
 
 def _absent(slug: str, number: int) -> NotFound:

@@ -47,8 +47,9 @@ INSTALL_COLUMNS: Final = (
     Column("previous_version", place="pipe"),
     Column("path"),
     Column("content_hash", place="pipe"),
-    Column("changes", fit="cut", from_width=60),
+    Column("changes", fit="folded", from_width=60),
     Column("kept", place="pipe"),
+    Column("pinned", place="pipe"),
 )
 INSTALLED_COLUMNS: Final = (
     Column("state", "state"),
@@ -58,9 +59,10 @@ INSTALLED_COLUMNS: Final = (
     Column("scope", place="pipe"),
     Column("path", "folder"),
     Column("agents", "agents", fit="cut", from_width=100),
-    Column("changes", "what", fit="cut"),
+    Column("changes", "what", fit="folded"),
     Column("yank_reason", place="pipe"),
     Column("successor", place="pipe"),
+    Column("pinned", place="pipe"),
 )
 
 
@@ -89,15 +91,16 @@ def _install_row(result: InstallResult) -> tuple[Words, ...]:
         only_piped(result.content_hash),
         say(_changed(result.changes), "muted"),
         only_piped(result.kept),
+        only_piped("true" if result.pinned else "false"),
     )
 
 
 def _from(result: InstallResult) -> Words:
     before = result.previous_version
-    if before in (None, result.version):
-        is_news = result.pinned and result.status != "pinned"
-        return only_shown(" pinned" if is_news else "", "muted")
-    return only_shown(f" from {before}", "muted")
+    is_news = result.pinned and result.status != "pinned"
+    pinned = " pinned" if is_news else ""
+    came = f" from {before}" if before not in (None, result.version) else ""
+    return only_shown(pinned + came, "muted")
 
 
 def _changed(changes: Sequence[FileChange]) -> str:
@@ -143,6 +146,7 @@ def _installed_row(item: InstalledSkill) -> tuple[Words, ...]:
         joined([say(_changed(item.changes)), _withdrawn(item)], "; "),
         only_piped(item.yank_reason),
         only_piped(item.successor),
+        only_piped("true" if item.pinned else "false"),
     )
 
 

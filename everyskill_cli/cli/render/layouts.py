@@ -76,7 +76,7 @@ def notes_of(value: Any) -> list[tuple[str, str]]:
         return notes
     if value.next is not None:
         notes.append(("more", f"the same command with --after={quoted(value.next)}"))
-    if not value.items:
+    if not value.items and not (kind == "OutdatedPage" and notes):  # it is not known
         message, hint = _EMPTY[kind]
         notes += [("", message), ("hint", hint)] if hint else [("", message)]
     return notes

@@ -108,7 +108,10 @@ def skills(value: SkillPage, now: datetime) -> list[Block]:
 
 def _skill_row(item: SkillSummary, now: datetime) -> tuple[Words, ...]:
     at = item.published_version
-    pointer = only_shown(f"@{at}", "muted") if at else only_shown(" draft", "attention")
+    pointer = only_shown(f"@{at}", "muted")
+    if at is None:
+        is_draft = item.draft_version is not None
+        pointer = only_shown(" draft", "attention") if is_draft else only_shown(" none", "bad")
     return (
         say(item.slug, "strong") + pointer,
         only_piped(at),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from everyskill_cli.chain import timestamp
@@ -132,15 +132,16 @@ def _use_fields(result: UseResult) -> tuple[Field, ...]:
     )
 
 
-def story(items: Iterable[VersionSummary], now: datetime) -> Table:
+def story(items: Sequence[VersionSummary], now: datetime) -> Table:
     """Tell on a terminal what happened to some versions, a line each, the newest first."""
     events = [event for item in items for event in item.events]
     events.sort(key=lambda event: event.seq, reverse=True)
-    rows = tuple(_story_row(event, now) for event in events)
+    messages = {item.version: item.message for item in items}
+    rows = tuple(_story_row(event, messages.get(event.version), now) for event in events)
     return Table(STORY_COLUMNS, rows, title="Story", place="screen")
 
 
-def _story_row(event: EventEntry, now: datetime) -> tuple[Words, ...]:
+def _story_row(event: EventEntry, message: str | None, now: datetime) -> tuple[Words, ...]:
     published = event.published_version
     return (
         moment(event.created_at, now, short=True),
@@ -149,7 +150,7 @@ def _story_row(event: EventEntry, now: datetime) -> tuple[Words, ...]:
         only_shown("none", "muted") if published is None else only_shown(str(published)),
         only_shown(event.actor),
         only_shown(str(event.successor or "")),
-        flowing(event.reason or ""),
+        flowing((message if event.kind in ("publish", "draft") else event.reason) or ""),
     )
 
 

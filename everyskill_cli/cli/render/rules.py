@@ -91,5 +91,6 @@ RULES: Final = {
     # What a walk through a tree passes by.
     "skill-md-case": "SKILL.md is written in exactly these letters.",
     "link-passed-by": "A link to a skill is not followed.",
+    "installed-copy": "What everyskill.lock installs is a copy, and no source.",
     "too-deep": "A skill lies at most 64 folders below the path that was given.",
 }

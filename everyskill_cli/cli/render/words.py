@@ -28,6 +28,7 @@ _STATUS_ROLES: Final[dict[str, Role]] = {
     "installed": "good",
     "updated": "good",
     "removed": "good",
+    "locked": "good",
     "clean": "good",
     "unyanked": "good",
     "recorded": "good",
