@@ -75,7 +75,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres_server(outer_environment: Mapping[str, str]) -> Iterator[PostgresServer]:
-    """One PostgreSQL for the whole run; tests take databases from it and leave it running."""
+    """One PostgreSQL for each worker; tests take databases from it and leave it running."""
     with open_postgres(outer_environment) as server:
         yield server
 
@@ -106,7 +106,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture(scope="session")
 def local_s3() -> Iterator[S3Server]:
-    """One S3 server on this machine for the whole run."""
+    """One S3 server on this machine for each worker."""
     with open_s3() as server:
         yield server
 
@@ -132,7 +132,7 @@ def s3_environment(s3_server: S3Server) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[MotoServer]:
-    """One moto for the whole run: an S3 server that keeps fewer promises."""
+    """One moto for each worker: an S3 server that keeps fewer promises."""
     with MotoServer() as server:
         yield server
 
