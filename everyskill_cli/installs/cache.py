@@ -64,6 +64,7 @@ class Cache:
             pin = _from_json(json.loads(data))
             verify(registry, pin)
         except (
+            IntegrityFailure,
             ValueError,
             ArithmeticError,
             LookupError,
@@ -72,8 +73,6 @@ class Cache:
             RecursionError,
         ):
             return None  # somebody wrote another thing into it
-        except IntegrityFailure:
-            return None
         return pin if pin.birth.entry_hash == birth_hash else None
 
     def add_pin(self, pin: Pin) -> None:

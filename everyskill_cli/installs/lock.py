@@ -92,11 +92,10 @@ def installed_below(folders: Iterable[Path]) -> set[str]:
     A lock that cannot be understood names nothing here: who installs hears of it.
     """
     found = set()
-    for folder in folders:
+    for place in {project_of(folder.absolute()) for folder in folders}:
         with suppress(Conflict, NotReady):
-            place = project_of(folder.absolute())
             for entry in (read(place) or {}).values():
-                found |= {os.path.realpath(place.root / target) for target in entry.targets}
+                found |= {os.path.realpath(place.at(target)) for target in entry.targets}
     return found
 
 

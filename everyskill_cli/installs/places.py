@@ -32,16 +32,19 @@ class Place:
     root: Path
     lock: Path
 
+    def at(self, target: str) -> Path:
+        """Give the path that a target of the lock stands for, wherever links on it lead."""
+        return self.root / (target.removeprefix("~/") if self.scope == "user" else target)
+
     def path_of(self, target: str) -> Path:
         """Give the folder that a target of the lock names.
 
         Raises:
             Conflict: links on the way lead out of the project.
         """
-        if self.scope == "user":
-            return self.root / target.removeprefix("~/")
-        path = self.root / target
-        self._require_inside(path)
+        path = self.at(target)
+        if self.scope == "project":
+            self._require_inside(path)
         return path
 
     def target_of(self, path: Path) -> str:

@@ -109,7 +109,7 @@ def _look(settings: Settings) -> tuple[list[_Found], list[Finding]]:
     found, warnings = [], []
     for place, entry in _entries(settings):
         for target in entry.targets:
-            path, seen = place.root / target.removeprefix("~/"), None
+            path, seen = place.at(target), None
             try:
                 seen = look_at(place.path_of(target))
             except (Conflict, Forbidden, Unavailable) as error:

@@ -104,11 +104,7 @@ def yank(
             f"{reference} moves with every yank, and would withdraw one version after the other.",
             f"Name the version: {reference.slug}@N, or say which one it is: --expect N",
         )
-    if reference.version is None:
-        raise UsageError(
-            f"yank takes a version, and {reference.slug} names none.",
-            f"Choose one (everyskill versions {reference.slug}) and name it: {reference.slug}@N",
-        )
+    _require_version("yank", reference)
     decide = partial(
         _withdrawal, reference=reference, reason=reason, successor=successor, expect=expect
     )
@@ -129,11 +125,7 @@ def unyank(
         Conflict: it is purged, or the published version is not the expected one.
         UsageError: the reference names no version.
     """
-    if reference.version is None:
-        raise UsageError(
-            f"unyank takes a version, and {reference.slug} names none.",
-            f"Choose one (everyskill versions {reference.slug}) and name it: {reference.slug}@N",
-        )
+    _require_version("unyank", reference)
     decide = partial(_readmission, reference=reference, reason=reason, expect=expect)
     answer = carry_out(registry, reference.slug, "unyanked", decide)
     if answer.status == "unchanged":
@@ -144,6 +136,15 @@ def unyank(
         f"{this} is not published by that. To publish it: everyskill promote {this}",
     )
     return replace(answer, warnings=(*answer.warnings, note))
+
+
+def _require_version(verb: str, reference: Reference) -> None:
+    """Refuse to guess which version is meant."""
+    if reference.version is None:
+        raise UsageError(
+            f"{verb} takes a version, and {reference.slug} names none.",
+            f"Choose one (everyskill versions {reference.slug}) and name it: {reference.slug}@N",
+        )
 
 
 def _promotion(
