@@ -16,15 +16,15 @@ from typing import Any
 
 START = "start"
 CALLS = (
-    "everyskill_cli.registry.candidate:find_skill",
-    "everyskill_cli.registry.candidate:look_into",
-    "everyskill_cli.registry.candidate:pack",
-    "everyskill_cli.registry.publish:publish",
+    "everyskill_cli.registry.publishing.candidate:find_skill",
+    "everyskill_cli.registry.publishing.candidate:look_into",
+    "everyskill_cli.registry.publishing.candidate:pack",
+    "everyskill_cli.registry.publishing.publish:publish",
     "everyskill_cli.stores.base:Store.claim",
     "everyskill_cli.stores.base:Store.put",
     "everyskill_cli.database.engine:_wal",  # the first bytes of a new SQLite file
     "everyskill_cli.installs.system:_rename",
-    "everyskill_cli.registry.installing:fetch_all",
+    "everyskill_cli.registry.installing.placing:fetch_all",
     "everyskill_cli.cli.render:answer",
     "http.client:HTTPConnection.send",
     "http.client:HTTPResponse.begin",

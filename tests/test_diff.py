@@ -25,11 +25,12 @@ from everyskill_cli.cli import render
 from everyskill_cli.database.engine import Database
 from everyskill_cli.database.queries import records, skills, versions
 from everyskill_cli.model import DiffAnswer, FileDiff, FileEntry
-from everyskill_cli.registry import events, patches
-from everyskill_cli.registry.diff import diff
-from everyskill_cli.registry.fields import changed_fields, fields_of
+from everyskill_cli.registry import events
+from everyskill_cli.registry.comparing import patches
+from everyskill_cli.registry.comparing.diff import diff
+from everyskill_cli.registry.comparing.fields import changed_fields, fields_of
+from everyskill_cli.registry.comparing.patches import LineComparer
 from everyskill_cli.registry.manifests import changed_files, compared
-from everyskill_cli.registry.patches import LineComparer
 from tests.commands import Commands, assert_failed, assert_json_failure
 from tests.conftest import Everyskill
 from tests.registries import write_skill

@@ -18,8 +18,8 @@ from everyskill_cli.database import open_database
 from everyskill_cli.database.queries import skills, versions
 from everyskill_cli.installs.agents import AGENTS
 from everyskill_cli.model import EventKind
-from everyskill_cli.registry.decision import PublishOptions
-from everyskill_cli.registry.publish import publish
+from everyskill_cli.registry.publishing.decision import PublishOptions
+from everyskill_cli.registry.publishing.publish import publish
 from tests.commands import Commands, as_ordinary_user, assert_failed, assert_json_failure, tree
 from tests.conftest import Everyskill
 from tests.installing import contents, make_project, names

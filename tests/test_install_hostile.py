@@ -15,8 +15,8 @@ from types import SimpleNamespace
 import pytest
 
 from everyskill_cli.bundle import pack
-from everyskill_cli.registry.decision import PublishOptions
-from everyskill_cli.registry.publish import publish
+from everyskill_cli.registry.publishing.decision import PublishOptions
+from everyskill_cli.registry.publishing.publish import publish
 from everyskill_cli.skill import SkillFile, find_skill
 from tests.commands import Commands, assert_failed, assert_json_failure, tree
 from tests.installing import MARKDOWN, ZIP, add_version, contents, entry, make_project, names

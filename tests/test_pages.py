@@ -7,9 +7,9 @@ import pytest
 from everyskill_cli.database.queries import versions
 from everyskill_cli.errors import NotFound, UsageError
 from everyskill_cli.model import Opinion, Reference
-from everyskill_cli.registry.decision import PublishOptions
 from everyskill_cli.registry.pages import list_ratings, list_skills, list_versions, slugs_from
-from everyskill_cli.registry.publish import publish
+from everyskill_cli.registry.publishing.decision import PublishOptions
+from everyskill_cli.registry.publishing.publish import publish
 from everyskill_cli.registry.rate import rate
 from everyskill_cli.registry.show import show
 from tests.registries import make_registry, write_skill

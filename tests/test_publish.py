@@ -13,8 +13,8 @@ from everyskill_cli.database.queries import records, skills, versions
 from everyskill_cli.errors import Conflict, IntegrityFailure, InvalidSkill, NotReady
 from everyskill_cli.model import CONTENT_MAX, Reference
 from everyskill_cli.registry import events
-from everyskill_cli.registry.decision import PublishOptions
-from everyskill_cli.registry.publish import publish
+from everyskill_cli.registry.publishing.decision import PublishOptions
+from everyskill_cli.registry.publishing.publish import publish
 from everyskill_cli.registry.show import show
 from tests.audit import audit_objects, audit_records
 from tests.registries import make_registry, write_skill

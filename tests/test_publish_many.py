@@ -33,9 +33,10 @@ from everyskill_cli.database.engine import Database
 from everyskill_cli.database.queries import records, skills, versions
 from everyskill_cli.database.tables import condemned
 from everyskill_cli.model import PublishResult
-from everyskill_cli.registry import Registry, events, reading, storing
-from everyskill_cli.registry import publish as publish_module
-from everyskill_cli.registry.decision import PublishOptions
+from everyskill_cli.registry import Registry, events
+from everyskill_cli.registry.publishing import publish as publish_module
+from everyskill_cli.registry.publishing import reading, storing
+from everyskill_cli.registry.publishing.decision import PublishOptions
 from everyskill_cli.registry.watch import Watch
 from everyskill_cli.settings import load
 from everyskill_cli.skill import read_skill
@@ -1329,7 +1330,7 @@ def test_ctrl_c_while_skills_are_read_has_done_nothing(
     slow = Path("slow.py")
     slow.write_text(
         "import sys, time\n"
-        "from everyskill_cli.registry import candidate\n"
+        "from everyskill_cli.registry.publishing import candidate\n"
         "read = candidate.find_skill\n"
         "def slowly(path):\n"
         "    print('reading', file=sys.stderr, flush=True)\n"
@@ -1428,7 +1429,7 @@ def assert_newest(site: Site, folders: list[Path]) -> None:
 
 SMALL_GROUPS = """
 import time
-from everyskill_cli.registry import publish
+from everyskill_cli.registry.publishing import publish
 write, publish.GROUP = publish.write, 4
 publish.write = lambda *group, **more: [write(*group, **more), time.sleep(0.02)][0]
 from everyskill_cli.__main__ import run

@@ -10,9 +10,9 @@ import pytest
 from everyskill_cli.errors import Conflict, NotFound
 from everyskill_cli.model import Opinion, Reference
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.decision import PublishOptions
 from everyskill_cli.registry.pages import list_ratings
-from everyskill_cli.registry.publish import publish
+from everyskill_cli.registry.publishing.decision import PublishOptions
+from everyskill_cli.registry.publishing.publish import publish
 from everyskill_cli.registry.rate import rate
 from everyskill_cli.registry.show import show
 from tests.audit import audit_records

@@ -19,10 +19,10 @@ from everyskill_cli.database.queries import history
 from everyskill_cli.errors import Conflict, IntegrityFailure, NotFound, UsageError
 from everyskill_cli.model import Reference
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.decision import PublishOptions
 from everyskill_cli.registry.pages import list_versions
-from everyskill_cli.registry.publish import publish
-from everyskill_cli.registry.release import promote, rollback, unyank, yank
+from everyskill_cli.registry.publishing.decision import PublishOptions
+from everyskill_cli.registry.publishing.publish import publish
+from everyskill_cli.registry.releasing.release import promote, rollback, unyank, yank
 from everyskill_cli.registry.show import show
 from tests.audit import audit_objects, audit_records
 from tests.commands import PROGRAM, Commands, as_ordinary_user, assert_failed, rows

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from everyskill_cli.registry import candidate as candidate_module
-from everyskill_cli.registry.decision import PublishOptions
-from everyskill_cli.registry.publish import publish
+from everyskill_cli.registry.publishing import candidate as candidate_module
+from everyskill_cli.registry.publishing.decision import PublishOptions
+from everyskill_cli.registry.publishing.publish import publish
 from everyskill_cli.registry.watch import Watch
 from tests.registries import TEXT, make_registry, write_skill
 

@@ -14,9 +14,9 @@ from sqlalchemy import text
 from everyskill_cli.errors import Conflict, NotFound, NotReady
 from everyskill_cli.model import Reference
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.decision import PublishOptions
-from everyskill_cli.registry.publish import publish
-from everyskill_cli.registry.release import yank
+from everyskill_cli.registry.publishing.decision import PublishOptions
+from everyskill_cli.registry.publishing.publish import publish
+from everyskill_cli.registry.releasing.release import yank
 from everyskill_cli.registry.show import show
 from everyskill_cli.registry.use import Use, record
 from tests.audit import audit_records

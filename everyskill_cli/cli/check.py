@@ -27,9 +27,9 @@ def check(
 
     Example: everyskill check skills --exclude drafts
     """
-    from everyskill_cli.registry.check import check as run
-    from everyskill_cli.registry.check import exit_code
-    from everyskill_cli.registry.decision import PublishOptions
+    from everyskill_cli.registry.publishing.check import check as run
+    from everyskill_cli.registry.publishing.check import exit_code
+    from everyskill_cli.registry.publishing.decision import PublishOptions
 
     wanted = PublishOptions(
         strict=strict,

@@ -28,7 +28,7 @@ def diff(
 
     Example: everyskill diff code-review@1 code-review@3
     """
-    from everyskill_cli.registry.diff import diff as run
+    from everyskill_cli.registry.comparing.diff import diff as run
 
     depth = sides.depth(stat=stat, name_only=name_only)
     answer = run(partial(options.registry, context), before, after, depth)

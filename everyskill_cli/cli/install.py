@@ -34,8 +34,8 @@ def install(
 
     everyskill install --frozen
     """
-    from everyskill_cli.registry.install import install as run
-    from everyskill_cli.registry.steps import InstallOptions
+    from everyskill_cli.registry.installing.install import install as run
+    from everyskill_cli.registry.installing.steps import InstallOptions
 
     wanted = InstallOptions(
         agents=tuple(agent or ()), scope=scope, to=to, frozen=frozen, force=force, dry_run=dry_run

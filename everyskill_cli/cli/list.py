@@ -52,7 +52,9 @@ def _skills(context: typer.Context, sort: Sort, limit: int, after: str | None) -
 
 
 def _installed(context: typer.Context) -> Page:
-    from everyskill_cli.registry.installed import list_installed  # 80 ms that others do not pay
+    from everyskill_cli.registry.installing.installed import (
+        list_installed,  # 80 ms that others do not pay
+    )
 
     with options.registry(context) as registry:
         return list_installed(registry)

@@ -12,7 +12,7 @@ def outdated(context: typer.Context, as_json: options.AsJson = False) -> None:
 
     Example: everyskill outdated
     """
-    from everyskill_cli.registry.installed import list_outdated
+    from everyskill_cli.registry.installing.installed import list_outdated
 
     with options.registry(context) as registry:
         answer = list_outdated(registry)

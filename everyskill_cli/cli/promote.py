@@ -18,7 +18,7 @@ def promote(
 
     Example: everyskill promote code-review@4
     """
-    from everyskill_cli.registry.release import promote as run
+    from everyskill_cli.registry.releasing.release import promote as run
 
     with options.registry(context, "write") as registry:
         answer = run(registry, skill, reason=message or None, expect=expect)

@@ -76,9 +76,11 @@ def publish(
 
     everyskill publish skills/ --exclude drafts
     """
-    from everyskill_cli.registry.decision import PublishOptions
-    from everyskill_cli.registry.publish import incomplete
-    from everyskill_cli.registry.publish import publish as run  # the database is slow to import
+    from everyskill_cli.registry.publishing.decision import PublishOptions
+    from everyskill_cli.registry.publishing.publish import incomplete
+    from everyskill_cli.registry.publishing.publish import (
+        publish as run,  # the database is slow to import
+    )
 
     wanted = PublishOptions(
         slug=slug,

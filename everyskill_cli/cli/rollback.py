@@ -30,7 +30,7 @@ def rollback(
 
     Example: everyskill rollback code-review -m "Misses races"
     """
-    from everyskill_cli.registry.release import rollback as run
+    from everyskill_cli.registry.releasing.release import rollback as run
 
     with options.registry(context, "write") as registry:
         answer = run(registry, skill, to=to, reason=message or None, expect=expect)

@@ -14,7 +14,7 @@ from everyskill_cli.model import Scope
 def complete_installed(context: typer.Context, incomplete: str) -> list[str]:
     """Offer the slugs of the locks to the shell; a lock that cannot be read offers none."""
     from everyskill_cli.errors import EveryskillError
-    from everyskill_cli.registry.installed import locked_slugs
+    from everyskill_cli.registry.installing.installed import locked_slugs
 
     try:
         found = locked_slugs(settings(context))

@@ -21,8 +21,8 @@ def uninstall(
 
     Example: everyskill uninstall code-review
     """
-    from everyskill_cli.registry.steps import InstallOptions
-    from everyskill_cli.registry.uninstall import uninstall as run
+    from everyskill_cli.registry.installing.steps import InstallOptions
+    from everyskill_cli.registry.installing.uninstall import uninstall as run
 
     wanted = InstallOptions(
         agents=tuple(agent or ()), scope=scope, to=to, force=force, dry_run=dry_run

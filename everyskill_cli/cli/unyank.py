@@ -18,7 +18,7 @@ def unyank(
 
     Example: everyskill unyank code-review@3
     """
-    from everyskill_cli.registry.release import unyank as run
+    from everyskill_cli.registry.releasing.release import unyank as run
 
     with options.registry(context, "write") as registry:
         answer = run(registry, skill, reason=message or None, expect=expect)

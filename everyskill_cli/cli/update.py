@@ -21,8 +21,8 @@ def update(
 
     Example: everyskill update --dry-run
     """
-    from everyskill_cli.registry.steps import InstallOptions
-    from everyskill_cli.registry.update import update as run
+    from everyskill_cli.registry.installing.steps import InstallOptions
+    from everyskill_cli.registry.installing.update import update as run
 
     wanted = InstallOptions(scope=scope, force=force, dry_run=dry_run)
     with options.registry(context) as registry, render.progress() as watch:

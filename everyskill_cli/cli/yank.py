@@ -38,7 +38,7 @@ def yank(
 
     Example: everyskill yank code-review@3 --reason "Misses races" --successor 4
     """
-    from everyskill_cli.registry.release import yank as run
+    from everyskill_cli.registry.releasing.release import yank as run
 
     with options.registry(context, "write") as registry:
         answer = run(

@@ -29,13 +29,19 @@ from everyskill_cli.errors import (
 from everyskill_cli.model import Finding, Head, PublishAnswer
 from everyskill_cli.provenance import provenance
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.candidate import Candidate
-from everyskill_cli.registry.decision import Decision, PublishOptions, decide, purged
-from everyskill_cli.registry.reading import Batch, Item, duplicated, duplicates, read_batch
-from everyskill_cli.registry.results import answer_of
-from everyskill_cli.registry.storing import store_all
+from everyskill_cli.registry.publishing.candidate import Candidate
+from everyskill_cli.registry.publishing.decision import Decision, PublishOptions, decide, purged
+from everyskill_cli.registry.publishing.reading import (
+    Batch,
+    Item,
+    duplicated,
+    duplicates,
+    read_batch,
+)
+from everyskill_cli.registry.publishing.results import answer_of
+from everyskill_cli.registry.publishing.storing import store_all
+from everyskill_cli.registry.publishing.writing import Outcome, foresee, write
 from everyskill_cli.registry.watch import Watch
-from everyskill_cli.registry.writing import Outcome, foresee, write
 
 GROUP: Final = 100  # skills of one transaction, which holds their locks for a tenth of a second
 GROUP_SECONDS: Final = 1.0  # how long a stored skill may wait for its row

@@ -9,9 +9,9 @@ from everyskill_cli.installs.lock import Locked
 from everyskill_cli.installs.places import Place
 from everyskill_cli.model import InstallAnswer, Reference
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.locking import carry_out
-from everyskill_cli.registry.steps import InstallOptions
-from everyskill_cli.registry.wanted import Asked
+from everyskill_cli.registry.installing.locking import carry_out
+from everyskill_cli.registry.installing.steps import InstallOptions
+from everyskill_cli.registry.installing.wanted import Asked
 from everyskill_cli.registry.watch import Watch
 
 

@@ -28,7 +28,7 @@ from everyskill_cli.model import (
     Scope,
 )
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.steps import edits_of
+from everyskill_cli.registry.installing.steps import edits_of
 from everyskill_cli.settings import Settings
 
 

@@ -10,10 +10,10 @@ from everyskill_cli.installs.lock import Locked
 from everyskill_cli.installs.places import Place
 from everyskill_cli.model import Finding, Head, InstallAnswer, Reference
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.installing import foremost
-from everyskill_cli.registry.locking import carry_out, require_locked
-from everyskill_cli.registry.steps import InstallOptions
-from everyskill_cli.registry.wanted import Asked, require_registry, unpublished
+from everyskill_cli.registry.installing.locking import carry_out, require_locked
+from everyskill_cli.registry.installing.placing import foremost
+from everyskill_cli.registry.installing.steps import InstallOptions
+from everyskill_cli.registry.installing.wanted import Asked, require_registry, unpublished
 from everyskill_cli.registry.watch import Watch
 
 

@@ -24,9 +24,9 @@ from everyskill_cli.model import (
     NewSkill,
     SkillVersion,
 )
-from everyskill_cli.registry.decision import PublishOptions
 from everyskill_cli.registry.excerpt import excerpt
 from everyskill_cli.registry.manifests import changed_files
+from everyskill_cli.registry.publishing.decision import PublishOptions
 from everyskill_cli.skill import FoundSkill, LocalSkill, find_skill, look_into
 from everyskill_cli.skill.card import slugify
 from everyskill_cli.stores.base import content_key

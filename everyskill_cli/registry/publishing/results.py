@@ -9,10 +9,10 @@ from typing import Final
 from everyskill_cli.errors import InvalidSkill
 from everyskill_cli.model import Finding, PublishAnswer, PublishResult, PublishStatus
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.candidate import Candidate
-from everyskill_cli.registry.decision import PublishOptions
-from everyskill_cli.registry.reading import Batch, Item, problem_of
-from everyskill_cli.registry.writing import Outcome
+from everyskill_cli.registry.publishing.candidate import Candidate
+from everyskill_cli.registry.publishing.decision import PublishOptions
+from everyskill_cli.registry.publishing.reading import Batch, Item, problem_of
+from everyskill_cli.registry.publishing.writing import Outcome
 from everyskill_cli.skill.paths import as_text
 
 DONE: Final[dict[str | None, PublishStatus]] = {

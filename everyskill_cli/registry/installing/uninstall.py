@@ -17,14 +17,14 @@ from everyskill_cli.installs.places import Place, open_place
 from everyskill_cli.installs.swap import Work, Workshops, look_at
 from everyskill_cli.installs.system import holding
 from everyskill_cli.model import Finding, InstallAnswer, InstallResult
-from everyskill_cli.registry.installing import (
+from everyskill_cli.registry.installing.locking import require_locked
+from everyskill_cli.registry.installing.placing import (
     foremost,
     kept_copy,
     named,
     settle,
 )
-from everyskill_cli.registry.locking import require_locked
-from everyskill_cli.registry.steps import InstallOptions, edits_of
+from everyskill_cli.registry.installing.steps import InstallOptions, edits_of
 from everyskill_cli.settings import Settings
 
 

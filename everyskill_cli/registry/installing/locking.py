@@ -20,10 +20,10 @@ from everyskill_cli.installs.places import Place, open_place
 from everyskill_cli.installs.system import holding
 from everyskill_cli.model import Finding, InstallAnswer, InstallResult
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.installing import Installation, foremost
-from everyskill_cli.registry.steps import InstallOptions
+from everyskill_cli.registry.installing.placing import Installation, foremost
+from everyskill_cli.registry.installing.steps import InstallOptions
+from everyskill_cli.registry.installing.wanted import Asked, Choice, choose
 from everyskill_cli.registry.use import new_event, who
-from everyskill_cli.registry.wanted import Asked, Choice, choose
 from everyskill_cli.registry.watch import Watch
 
 TOOL: Final = "install"  # of the usage event

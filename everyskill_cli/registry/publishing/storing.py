@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from everyskill_cli.errors import EveryskillError
-from everyskill_cli.registry.candidate import Candidate
+from everyskill_cli.registry.publishing.candidate import Candidate
 
 if TYPE_CHECKING:
     from everyskill_cli.stores import Store

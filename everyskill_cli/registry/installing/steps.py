@@ -9,8 +9,8 @@ from everyskill_cli.installs.folder import Seen
 from everyskill_cli.installs.leftovers import Journal
 from everyskill_cli.installs.swap import Work
 from everyskill_cli.model import FileChange, FileEntry, Pin, Scope
+from everyskill_cli.registry.installing.wanted import Wanted
 from everyskill_cli.registry.manifests import changed_files
-from everyskill_cli.registry.wanted import Wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,8 @@ from typing import Final
 
 from everyskill_cli.errors import EveryskillError, InvalidSkill, UsageError
 from everyskill_cli.model import Finding, Head, Problem
-from everyskill_cli.registry.candidate import Candidate
-from everyskill_cli.registry.decision import PublishOptions
+from everyskill_cli.registry.publishing.candidate import Candidate
+from everyskill_cli.registry.publishing.decision import PublishOptions
 from everyskill_cli.registry.watch import Watch
 from everyskill_cli.skill import Discovery, discover
 from everyskill_cli.skill.card import slugify

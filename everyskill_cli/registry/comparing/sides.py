@@ -11,8 +11,8 @@ from everyskill_cli.database.queries import skills, versions
 from everyskill_cli.errors import InvalidSkill, NotFound
 from everyskill_cli.model import DiffSide, FileEntry, Reference
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.contents import Contents, LocalFiles, StoredFiles
-from everyskill_cli.registry.fields import fields_of
+from everyskill_cli.registry.comparing.contents import Contents, LocalFiles, StoredFiles
+from everyskill_cli.registry.comparing.fields import fields_of
 from everyskill_cli.registry.lookup import Found, find_skill, find_version, number_to_use, purged
 from everyskill_cli.skill import describe
 from everyskill_cli.skill import find_skill as find_local

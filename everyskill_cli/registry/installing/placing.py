@@ -24,8 +24,8 @@ from everyskill_cli.model import (
 )
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.fetching import fetch_all
-from everyskill_cli.registry.steps import InstallOptions, Step, edits_of
-from everyskill_cli.registry.wanted import Choice, Wanted
+from everyskill_cli.registry.installing.steps import InstallOptions, Step, edits_of
+from everyskill_cli.registry.installing.wanted import Choice, Wanted
 from everyskill_cli.registry.watch import Watch
 from everyskill_cli.skill.paths import as_text
 

@@ -13,9 +13,9 @@ from everyskill_cli.database.faults import CommitUnknown, ObjectCondemned
 from everyskill_cli.database.queries import records, skills, users, versions
 from everyskill_cli.model import Condemned, Finding, Head, SkillVersion, VersionEvent
 from everyskill_cli.registry import Registry, events
-from everyskill_cli.registry.candidate import Candidate
 from everyskill_cli.registry.commits import require_committed
-from everyskill_cli.registry.decision import Decision, decide
+from everyskill_cli.registry.publishing.candidate import Candidate
+from everyskill_cli.registry.publishing.decision import Decision, decide
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction

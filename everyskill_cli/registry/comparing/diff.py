@@ -10,11 +10,11 @@ from typing import Literal, TypeAlias
 
 from everyskill_cli.model import DiffAnswer, FileDiff
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.contents import read_files
-from everyskill_cli.registry.fields import changed_fields
+from everyskill_cli.registry.comparing.contents import read_files
+from everyskill_cli.registry.comparing.fields import changed_fields
+from everyskill_cli.registry.comparing.patches import LineComparer, has_same_bytes, is_comparable
+from everyskill_cli.registry.comparing.sides import Side, Target, find_sides, local_side
 from everyskill_cli.registry.manifests import compared
-from everyskill_cli.registry.patches import LineComparer, has_same_bytes, is_comparable
-from everyskill_cli.registry.sides import Side, Target, find_sides, local_side
 
 Depth: TypeAlias = Literal["names", "stat", "patch"]
 

@@ -11,9 +11,9 @@ from typing import Final
 
 from everyskill_cli.errors import EveryskillError, InvalidSkill
 from everyskill_cli.model import CheckAnswer, CheckResult, CheckStatus, Problem
-from everyskill_cli.registry.candidate import Candidate
-from everyskill_cli.registry.decision import PublishOptions
-from everyskill_cli.registry.reading import (
+from everyskill_cli.registry.publishing.candidate import Candidate
+from everyskill_cli.registry.publishing.decision import PublishOptions
+from everyskill_cli.registry.publishing.reading import (
     Item,
     duplicated,
     duplicates,

@@ -1,0 +1,1 @@
+"""How two skills differ, wherever each of them is: files, fields, text."""

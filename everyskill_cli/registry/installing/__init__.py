@@ -1,0 +1,1 @@
+"""From versions to agents' folders: what is wanted, the steps, the fetch, the swap, the lock."""

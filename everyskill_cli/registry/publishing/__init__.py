@@ -1,0 +1,1 @@
+"""From folders to versions: read, decide, store the bytes, write the rows; and ``check``."""
