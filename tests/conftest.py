@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.figures import count, pytest_terminal_summary  # noqa: F401 - pytest finds them here
 from tests.servers.faults import FaultProxy
 from tests.servers.moto_server import MotoServer
 from tests.servers.postgres import BINARIES, OwnPostgresServer, PostgresServer, open_postgres
