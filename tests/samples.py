@@ -72,7 +72,7 @@ def realistic() -> ShowAnswer:
 
 def hints_of(kind: type) -> dict[str, Any]:
     """The types of a dataclass's fields; the model names some for type checkers alone."""
-    names = {name: getattr(model, name) for name in model.__all__}
+    names = {name: getattr(model, name) for name in dir(model)}
     return get_type_hints(kind, localns=names | {"datetime": datetime})
 
 

@@ -60,7 +60,7 @@ def json_kind(hint: Any, origin: Any, arguments: tuple[Any, ...]) -> str:
 
 def shapes_of_the_code() -> dict[str, dict[str, str]]:
     """Every dataclass of the model that can be printed."""
-    found = {name: getattr(model, name) for name in model.__all__}
+    found = {name: getattr(model, name) for name in dir(model)}
     return {
         name: {field: kind_of(hint) for field, hint in hints_of(kind).items()}
         for name, kind in found.items()

@@ -12,165 +12,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from everyskill_cli.model.actions import (
-        CheckAnswer,
-        CheckResult,
-        PublishAnswer,
-        PublishResult,
-        RateAnswer,
-        RateResult,
-        ReleaseAnswer,
-        ReleaseResult,
-        UseAnswer,
-        UseResult,
-    )
-    from everyskill_cli.model.answers import (
-        EventEntry,
-        RatingEntry,
-        RatingPage,
-        ShowAnswer,
-        SkillPage,
-        SkillSummary,
-        VersionPage,
-        VersionSummary,
-    )
-    from everyskill_cli.model.bookkeeping import (
-        RegistryRecord,
-        Tombstone,
-        UsageEvent,
-        User,
-        VersionState,
-    )
-    from everyskill_cli.model.comparing import DiffAnswer, DiffSide, FieldChange, FileDiff
-    from everyskill_cli.model.installs import (
-        InstallAnswer,
-        InstalledPage,
-        InstalledSkill,
-        InstallResult,
-        OutdatedPage,
-    )
-    from everyskill_cli.model.records import (
-        Condemned,
-        Head,
-        NewSkill,
-        Pin,
-        Rating,
-        Skill,
-        SkillVersion,
-        VersionEvent,
-    )
-    from everyskill_cli.model.reports import (
-        Check,
-        ConfigAnswer,
-        DoctorAnswer,
-        SchemaChange,
-        UpgradeAnswer,
-    )
-    from everyskill_cli.model.words import (
-        CONTENT_MAX,
-        EXTERNAL_ID_MAX,
-        HOURS_MAX,
-        SLUG_MAX,
-        SLUG_PATTERN,
-        TAGS_MAX,
-        TEXT_MAX,
-        Access,
-        CheckStatus,
-        EventKind,
-        FileChange,
-        FileEntry,
-        Finding,
-        InstalledState,
-        InstallStatus,
-        JsonObject,
-        Opinion,
-        Problem,
-        PublishStatus,
-        RateStatus,
-        Reference,
-        ReleaseStatus,
-        Scope,
-        Setting,
-        Sort,
-        VersionStatus,
-        is_slug,
-    )
-
-__all__ = [
-    "CONTENT_MAX",
-    "EXTERNAL_ID_MAX",
-    "HOURS_MAX",
-    "SLUG_MAX",
-    "SLUG_PATTERN",
-    "TAGS_MAX",
-    "TEXT_MAX",
-    "Access",
-    "Check",
-    "CheckAnswer",
-    "CheckResult",
-    "CheckStatus",
-    "Condemned",
-    "ConfigAnswer",
-    "DiffAnswer",
-    "DiffSide",
-    "DoctorAnswer",
-    "EventEntry",
-    "EventKind",
-    "FieldChange",
-    "FileChange",
-    "FileDiff",
-    "FileEntry",
-    "Finding",
-    "Head",
-    "InstallAnswer",
-    "InstallResult",
-    "InstallStatus",
-    "InstalledPage",
-    "InstalledSkill",
-    "InstalledState",
-    "JsonObject",
-    "NewSkill",
-    "Opinion",
-    "OutdatedPage",
-    "Pin",
-    "Problem",
-    "PublishAnswer",
-    "PublishResult",
-    "PublishStatus",
-    "RateAnswer",
-    "RateResult",
-    "RateStatus",
-    "Rating",
-    "RatingEntry",
-    "RatingPage",
-    "Reference",
-    "RegistryRecord",
-    "ReleaseAnswer",
-    "ReleaseResult",
-    "ReleaseStatus",
-    "SchemaChange",
-    "Scope",
-    "Setting",
-    "ShowAnswer",
-    "Skill",
-    "SkillPage",
-    "SkillSummary",
-    "SkillVersion",
-    "Sort",
-    "Tombstone",
-    "UpgradeAnswer",
-    "UsageEvent",
-    "UseAnswer",
-    "UseResult",
-    "User",
-    "VersionEvent",
-    "VersionPage",
-    "VersionState",
-    "VersionStatus",
-    "VersionSummary",
-    "is_slug",
-]
-
+    from everyskill_cli.model.actions import *
+    from everyskill_cli.model.answers import *
+    from everyskill_cli.model.bookkeeping import *
+    from everyskill_cli.model.comparing import *
+    from everyskill_cli.model.evidence import *
+    from everyskill_cli.model.installs import *
+    from everyskill_cli.model.records import *
+    from everyskill_cli.model.reports import *
+    from everyskill_cli.model.verifying import *
+    from everyskill_cli.model.words import *
 
 _HOMES = {
     "words": (
@@ -248,6 +99,21 @@ _HOMES = {
         "InstalledSkill",
         "OutdatedPage",
     ),
+    "evidence": (
+        "Entry",
+        "StoredEvent",
+        "StoredObject",
+        "StoredSkill",
+        "StoredState",
+        "StoredVersion",
+        "Tally",
+    ),
+    "verifying": (
+        "Damage",
+        "DamageKind",
+        "Looked",
+        "VerifyAnswer",
+    ),
     "comparing": (
         "DiffAnswer",
         "DiffSide",
@@ -269,3 +135,7 @@ def __getattr__(name: str) -> object:
         if name in names:
             return getattr(import_module(f"{__name__}.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(name for names in _HOMES.values() for name in names)

@@ -1,0 +1,112 @@
+"""What stands in the tables, as ``verify`` reads it: nothing is believed, and nothing refused.
+
+Times are the texts that are hashed (``YYYY-MM-DDTHH:MM:SS.mmmZ``). A value may be of any type
+where somebody wrote past the rules of the database; whoever looks at it compares and never counts
+on it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from everyskill_cli.model.words import JsonObject
+
+
+class Tally(NamedTuple):
+    """What was counted: ratings of 1 to 5 stars, hours, uses."""
+
+    stars: tuple[int, int, int, int, int]
+    hours_saved: int
+    uses: int
+
+
+class StoredSkill(NamedTuple):
+    """A row of ``skills`` without its text."""
+
+    id: str
+    slug: str
+    name: str
+    description: str
+    author_id: str
+    latest_version: int
+    published_version_id: str | None
+    draft_version_id: str | None
+    counted: Tally
+
+
+class StoredVersion(NamedTuple):
+    """A row of ``skill_versions``.
+
+    Attributes:
+        details: the fields that ``details_hash`` covers; None where they are no JSON any more.
+    """
+
+    skill_id: str
+    version: int
+    id: str
+    content_url: str
+    content_hash: str
+    size_bytes: int
+    details: JsonObject | None
+    details_hash: str
+    created_by: str
+    created_at: str
+
+
+class StoredEvent(NamedTuple):
+    """A row of ``version_events``."""
+
+    skill_id: str
+    seq: int
+    id: str
+    kind: str
+    version: int
+    published_version: int | None
+    draft_version: int | None
+    reason: str | None
+    successor: int | None
+    actor_id: str
+    created_at: str
+    prev_hash: str
+    entry_hash: str
+
+
+class StoredState(NamedTuple):
+    """A row of ``version_state``."""
+
+    skill_id: str
+    skill_version_id: str
+    counted: Tally
+    yanked_at: str | None
+    yank_reason: str | None
+    successor: int | None
+    purged_at: str | None
+
+
+class StoredObject(NamedTuple):
+    """What a version says of its object, and what search keeps of its text.
+
+    Attributes:
+        is_purged: the bytes were removed for good.
+        is_published: the version is what people get.
+        content: the search copy of the skill; only of a published version.
+    """
+
+    content_url: str
+    content_hash: str
+    content_type: str
+    size_bytes: int
+    files: Any
+    slug: str
+    version: int
+    version_id: str
+    is_purged: bool
+    is_published: bool
+    content: str | None
+
+
+class Entry(NamedTuple):
+    """One link of a skill's chain by its place: what a checkpoint and a client remember."""
+
+    seq: int
+    entry_hash: str
