@@ -1,10 +1,7 @@
 """A skill as one run of bytes: packed so that the same files give the same bytes everywhere.
 
-A skill of one file is that file. A folder is a zip in canonical form (docs/format.md): entries at
-the root, sorted, stored and not compressed, without times or anything else that depends on who
-packs. The headers are written with ``struct`` and not with ``zipfile``, because the bytes are
-frozen and the standard library's are not: the version, flags and extra fields it writes are its
-own affair, and it needs three times as long.
+A skill of one file is that file. A folder is a zip in canonical form (docs/format.md). The headers
+are written with ``struct``: the bytes are frozen, what ``zipfile`` writes is its own affair.
 
 Reading trusts nothing. Only what ``pack`` would write is accepted, byte for byte, after the rules
 for files on disk were applied to every name and size; nothing is ever extracted by a library.
@@ -88,21 +85,25 @@ def _is_single(path: str) -> bool:
 
 def manifest(files: Iterable[SkillFile]) -> tuple[FileEntry, ...]:
     """Say of every file its path, size, digest and x bit, in the order given."""
-    sha256 = hashlib.sha256
+    digest = hashlib.sha256
     return tuple(
-        FileEntry(file.path, len(file.data), sha256(file.data).hexdigest(), file.executable)
-        for file in files
+        FileEntry(f.path, len(f.data), digest(f.data).hexdigest(), f.executable) for f in files
     )
 
 
 def offsets(files: Iterable[FileEntry]) -> dict[str, int]:
     """Say of every file of an archive's manifest where in the archive its bytes begin."""
-    found: dict[str, int] = {}
-    end = 0
+    found, end = dict[str, int](), 0
     for entry in files:
         found[entry.path] = end + _LOCAL.size + len(entry.path.encode())
         end = found[entry.path] + entry.size
     return found
+
+
+def archive_size(entries: Iterable[tuple[str, int]]) -> int:
+    """Compute the bytes of an archive from the paths and sizes of its files."""
+    more = _LOCAL.size + _CENTRAL.size
+    return _END.size + sum(more + 2 * len(path.encode()) + size for path, size in entries)
 
 
 def unpack(

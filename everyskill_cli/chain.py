@@ -16,6 +16,8 @@ from everyskill_cli.errors import IntegrityFailure
 from everyskill_cli.model import FileEntry, JsonObject, Pin
 
 GENESIS: Final = "0" * 64  # prev_hash of a skill's first event
+# What a version says of itself: the columns that ``details_hash`` covers.
+DETAILS: Final = ("name", "description", "content_type", "files", "metadata", "message")
 
 
 def canonical_json(value: Any) -> bytes:
@@ -78,7 +80,12 @@ def details_hash(
         "metadata": metadata,
         "message": message,
     }
-    return hashlib.sha256(canonical_json(statement)).hexdigest()
+    return statement_hash(statement)
+
+
+def statement_hash(details: JsonObject) -> str:
+    """Hash the six fields as they are stored; ValueError for what was never hashed."""
+    return hashlib.sha256(canonical_json(details)).hexdigest()
 
 
 def timestamp(moment: datetime) -> str:
@@ -105,12 +112,13 @@ def event_statement(
     reason: str | None,
     successor: int | None,
     actor: str,
-    created_at: datetime,
+    created_at: datetime | str,
     prev: str,
 ) -> bytes:
     """Write one event as the lines that are hashed: ``key:value`` each, ``-`` where absent.
 
     Free text (the reason) enters only as its own SHA-256, so no value can hold a line break.
+    A time that was read as text is taken as it is.
     """
     lines: tuple[tuple[str, object], ...] = (
         ("everyskill-event", 1),
@@ -128,7 +136,7 @@ def event_statement(
         ("reason", None if reason is None else hashlib.sha256(reason.encode()).hexdigest()),
         ("successor", successor),
         ("actor", actor),
-        ("created_at", timestamp(created_at)),
+        ("created_at", created_at if isinstance(created_at, str) else timestamp(created_at)),
         ("prev", prev),
     )
     text = "".join(f"{key}:{'-' if value is None else value}\n" for key, value in lines)

@@ -34,6 +34,7 @@ COMMANDS = (  # in the order of the help; each is a function of its name in a mo
     "yank",
     "unyank",
     "use",
+    "verify",
     "doctor",
     "config",
     "upgrade",

@@ -90,9 +90,14 @@ class Database:
         self._engine = engine
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """Run statements that change nothing; on SQLite they see one moment."""
-        level = {} if self.dialect == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+    def reading(self, *, at_one_moment: bool = False) -> Iterator[Connection]:
+        """Run statements that change nothing; on SQLite they see one moment.
+
+        Args:
+            at_one_moment: they do on PostgreSQL as well, for two round trips more.
+        """
+        seen = "REPEATABLE READ" if at_one_moment else "AUTOCOMMIT"
+        level = {} if self.dialect == "sqlite" else {"isolation_level": seen}
         with (
             translated(self.where),
             self.engine.connect().execution_options(**level) as connection,

@@ -15,7 +15,7 @@ from everyskill_cli.model.words import JsonObject
 class Tally(NamedTuple):
     """What was counted: ratings of 1 to 5 stars, hours, uses."""
 
-    stars: tuple[int, int, int, int, int]
+    stars: tuple[int, ...]
     hours_saved: int
     uses: int
 

@@ -39,7 +39,7 @@ def fetch_all(registry: Registry, pins: Sequence[Pin], cache: Cache) -> Iterator
         yield from map(fetch, pins)
         return
     jobs = registry.store.jobs  # opened here, once, before the threads
-    yield from _ahead(fetch, pins, jobs, lambda pin: pin.version.size_bytes)
+    yield from ahead(fetch, pins, jobs, lambda pin: pin.version.size_bytes)
 
 
 @contextmanager
@@ -108,7 +108,7 @@ def _require_own(registry: Registry) -> None:
     registry.store.claim(str(own), first=False)  # which writes nothing
 
 
-def _ahead(
+def ahead(
     work: Callable[[Item], Fetched],
     items: Iterable[Item],
     jobs: int,

@@ -21,3 +21,6 @@ class Watch:
 
     def install(self, done: int, total: int) -> None:
         """Hear that so many of the skills to install lie ready."""
+
+    def verify(self, done: int, total: int, what: str) -> None:
+        """Hear that so many of all skills or objects were looked at."""

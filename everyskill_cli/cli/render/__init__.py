@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         SkillPage,
         UpgradeAnswer,
         UseAnswer,
+        VerifyAnswer,
         VersionPage,
     )
 
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
         | DoctorAnswer
         | ConfigAnswer
         | UpgradeAnswer
+        | VerifyAnswer
     )
 
 Form: TypeAlias = Literal["text", "json", "github", "sarif"]

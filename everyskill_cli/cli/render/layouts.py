@@ -21,6 +21,7 @@ _LAYOUTS: Final = {
     "ReleaseAnswer": ("releasing", "released"),
     "UseAnswer": ("releasing", "used"),
     "UpgradeAnswer": ("verbs", "upgraded"),
+    "VerifyAnswer": ("verifying", "verified"),
     "ShowAnswer": ("showing", "shown"),
     "SkillPage": ("lists", "skills"),
     "VersionPage": ("lists", "versions"),

@@ -57,6 +57,12 @@ class Watcher(Watch):
         if self._is_due(total):
             self._show("Installing", done, total, f"{done:,} of {total:,} skills")
 
+    def verify(self, done: int, total: int, what: str) -> None:
+        """Show how many skills or objects were looked at."""
+        self._total = total
+        if self._is_due(total):
+            self._show("Verifying", done, total, f"{done:,} of {total:,} {what}")
+
     def interrupt(self, number: int, frame: FrameType | None) -> None:
         """Hear Ctrl-C."""
         if self._total <= 1 or self.stopped:

@@ -33,6 +33,7 @@ _STATUS_ROLES: Final[dict[str, Role]] = {
     "unyanked": "good",
     "recorded": "good",
     "ok": "good",
+    "intact": "good",
     "draft": "attention",
     "warning": "attention",
     "would-publish": "attention",
@@ -49,6 +50,8 @@ _STATUS_ROLES: Final[dict[str, Role]] = {
     "missing": "bad",
     "refused": "bad",
     "failed": "bad",
+    "damaged": "bad",
+    "interrupted": "attention",
 }
 _AGES: Final = (  # seconds, the word for people, and its short form in tables
     (365 * 86_400, "year", "y"),

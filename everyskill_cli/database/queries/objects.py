@@ -1,0 +1,59 @@
+"""Objects as their versions describe them: which there are, and what each says of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import Connection, case, func, literal_column, select
+
+from everyskill_cli.database.queries import records
+from everyskill_cli.database.queries.auditing import as_stored, parsed
+from everyskill_cli.database.tables import skill_versions, skills, version_state
+from everyskill_cli.model.evidence import StoredObject
+
+
+def keys_after(
+    connection: Connection, key: str, limit: int, only: Collection[str] = ()
+) -> list[str]:
+    """List the objects that versions refer to, in order, those behind one; or of some skills."""
+    row = skill_versions.c
+    statement = select(row.content_url).where(row.content_url > key)
+    if only:
+        statement = statement.join(skills, skills.c.id == row.skill_id).where(
+            records.among(connection, skills.c.slug, only)
+        )
+    return list(connection.scalars(statement.distinct().order_by(row.content_url).limit(limit)))
+
+
+def objects(connection: Connection, keys: Collection[str]) -> list[StoredObject]:
+    """Read what all versions say that refer to some objects."""
+    row, state = skill_versions.c, version_state.c
+    is_published = skills.c.published_version_id == row.id
+    found = connection.execute(
+        select(
+            row.content_url,
+            row.content_hash,
+            row.content_type,
+            row.size_bytes,
+            as_stored(connection, row.files),
+            skills.c.slug,
+            row.version,
+            row.id,
+            state.purged_at.is_not(None),
+            func.coalesce(is_published, literal_column("1 = 0")),
+            case((is_published, skills.c.content)),
+        )
+        .select_from(
+            skill_versions.join(skills, skills.c.id == row.skill_id).outerjoin(
+                version_state, state.skill_version_id == row.id
+            )
+        )
+        .where(records.among(connection, row.content_url, keys))
+        .order_by(row.content_url, skills.c.slug, row.version)
+    )
+    return [
+        StoredObject._make(
+            [*each[:4], parsed(each[4]), *each[5:8], *map(bool, each[8:10]), each[10]]
+        )
+        for each in found
+    ]

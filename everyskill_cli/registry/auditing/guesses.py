@@ -1,0 +1,161 @@
+"""What a column must have held, by the other rows: to be tried where a digest does not come out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any, Final, NamedTuple, get_args
+
+from everyskill_cli.bundle import archive_size
+from everyskill_cli.chain import entry_hash, event_statement, statement_hash
+from everyskill_cli.model import EventKind
+from everyskill_cli.model.evidence import StoredEvent, StoredVersion
+from everyskill_cli.skill.content import ARCHIVE, SUFFIXES
+
+NUMBERS_MAX: Final = 200  # version numbers that are tried in the place of one
+_COVERED: Final = ("content_hash", "size_bytes", "details_hash")  # by every event about a version
+Guess = tuple[str, dict[str, Any]]  # the column, and the values to try instead
+
+
+class Fact(NamedTuple):
+    """A version's row, and what came of recomputing it.
+
+    Attributes:
+        number: which version it is; its row may say otherwise.
+        recomputed: the digest of its details; None where they were never hashed so.
+        repaired: columns that were found to be edited; filled while its chain is walked.
+    """
+
+    number: int
+    row: StoredVersion
+    recomputed: str | None
+    repaired: set[str]
+
+    @classmethod
+    def of(cls, row: StoredVersion) -> Fact:
+        """Recompute a row's digest; details that are right are let go but for what is shown."""
+        recomputed = hash_of(row.details)
+        if row.details is not None and recomputed == row.details_hash:
+            kept = {name: row.details[name] for name in ("name", "description")}
+            row = row._replace(details=kept | {"size": _size(row.details)})
+        return cls(row.version, row, recomputed, set())
+
+    @property
+    def is_right(self) -> bool:
+        """Whether what it says of itself is what was published."""
+        return self.recomputed == self.row.details_hash
+
+    def wrong_details(self) -> tuple[str, ...]:
+        """Name the column that was edited, where one can be told; nothing where all is right."""
+        if self.is_right:
+            return ()
+        details = self.row.details
+        if details is None:
+            return ("files or metadata",)
+        for column, value in _details_guesses(self.row, details):
+            if hash_of(details | {column: value}) == self.row.details_hash:
+                return (column,)
+        return ("name, description, content_type, files, metadata or message",)
+
+
+def hash_of(details: dict[str, Any] | None) -> str | None:
+    """Hash what a version says of itself; None for what was never hashed."""
+    try:
+        return None if details is None else statement_hash(details)
+    except (ValueError, RecursionError):
+        return None
+
+
+def hash_of_event(
+    registry: str, slug: str, event: StoredEvent, fact: Fact, values: dict[str, Any]
+) -> str:
+    """Recompute an event's hash, with some values instead of the stored ones; or an empty text."""
+    said = event._asdict() | {name: getattr(fact.row, name) for name in _COVERED} | values
+    try:
+        return entry_hash(
+            event_statement(
+                registry=registry,
+                skill=slug,
+                event=said["id"],
+                seq=said["seq"],
+                kind=said["kind"],
+                version=said["version"],
+                content=said["content_hash"],
+                size=said["size_bytes"],
+                details=said["details_hash"],
+                published=said["published_version"],
+                draft=said["draft_version"],
+                reason=said["reason"],
+                successor=said["successor"],
+                actor=said["actor_id"],
+                created_at=said["created_at"],
+                prev=said["prev_hash"],
+            )
+        )
+    except (AttributeError, TypeError, ValueError):  # a value of a type that was never hashed
+        return ""
+
+
+def event_guesses(
+    fact: Fact | None, facts: Collection[int], before: Collection[str]
+) -> Iterator[Guess]:
+    """Give what an event may have said.
+
+    Args:
+        fact: the version that it is about; None where its row is missing.
+        facts: the numbers of the skill's versions.
+        before: the hashes that the event before it may have.
+    """
+    for digest in before:
+        yield "prev_hash", {"prev_hash": digest}
+    numbers = sorted(facts, key=str)[-NUMBERS_MAX:]
+    for number in numbers:
+        yield "version", {"version": number}
+    for kind in get_args(EventKind):
+        yield "kind", {"kind": kind}
+    for column in ("published_version", "draft_version", "successor"):
+        for value in (None, *numbers):
+            yield column, {column: value}
+    yield "reason", {"reason": None}
+    if fact is not None:
+        yield "created_at", {"created_at": fact.row.created_at}
+        yield "actor_id", {"actor_id": fact.row.created_by}
+
+
+def version_guesses(fact: Fact) -> Iterator[Guess]:
+    """Give what the columns of a version may have said that its events' digests cover."""
+    row = fact.row
+    if fact.recomputed is not None:
+        yield "details_hash", {"details_hash": fact.recomputed}
+    yield "content_hash", {"content_hash": str(row.content_url)[-64:]}
+    details = row.details or {}
+    size = details["size"] if "size" in details else _size(details)
+    yield "size_bytes", {"size_bytes": size}
+    files = details.get("files")
+    if isinstance(files, list) and len(files) == 1 and isinstance(files[0], dict):
+        yield "content_hash", {"content_hash": files[0].get("sha256")}
+
+
+def _details_guesses(row: StoredVersion, details: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    metadata = details["metadata"]
+    said = metadata.get("frontmatter") if isinstance(metadata, dict) else None
+    for column in ("name", "description"):
+        if isinstance(said, dict) and isinstance(said.get(column), str):
+            yield column, said[column]
+    for content_type in (ARCHIVE, *dict.fromkeys(SUFFIXES.values())):
+        yield "content_type", content_type
+    yield "message", None
+    files = details["files"]
+    if isinstance(files, list) and len(files) == 1 and isinstance(files[0], dict):
+        entry = {"sha256": row.content_hash, "size": row.size_bytes, "executable": False}
+        yield "files", [files[0] | entry]
+
+
+def _size(details: dict[str, Any]) -> int | None:
+    """Compute the size of the object from its manifest."""
+    files, kind = details.get("files"), details.get("content_type")
+    try:
+        if kind == ARCHIVE:
+            return archive_size((entry["path"], entry["size"]) for entry in files or ())
+        return int(files[0]["size"]) if files else None
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return None

@@ -1,0 +1,225 @@
+"""Objects of the store held against what their versions say of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from everyskill_cli.bundle import unpack
+from everyskill_cli.database.queries import objects
+from everyskill_cli.errors import EveryskillError, IntegrityFailure, InvalidSkill, NotFound
+from everyskill_cli.model import Damage, DamageKind, FileEntry
+from everyskill_cli.model.evidence import StoredObject
+from everyskill_cli.registry.excerpt import excerpt
+from everyskill_cli.registry.fetching import ahead
+from everyskill_cli.skill.tree import MAIN_FILE
+
+if TYPE_CHECKING:
+    from everyskill_cli.registry import Registry
+    from everyskill_cli.stores import ObjectInfo
+
+NAMED_MAX: Final = 5  # versions of one object that are named
+HARMLESS: Final = frozenset(  # columns that say nothing about the object
+    f"skill_versions.{name}"
+    for name in ("created_at", "created_by", "name", "description", "message", "metadata")
+)
+
+
+class Seen(NamedTuple):
+    """What came of looking at one object.
+
+    Attributes:
+        damages: what is wrong with it.
+        read: bytes that were read of it; None where only its size was looked at.
+        is_purged: no version needs it any more.
+        left: it was purged, and is there.
+    """
+
+    key: str
+    damages: tuple[Damage, ...] = ()
+    read: int | None = None
+    is_purged: bool = False
+    left: bool = False
+
+
+@dataclass(slots=True)
+class _Item:
+    """One object to look at.
+
+    Attributes:
+        rows: of the versions that need it; none where all were purged.
+        wanted: whether its bytes are to be read.
+        size: as the store lists it; None where it was not listed.
+    """
+
+    key: str
+    rows: list[StoredObject]
+    wanted: bool
+    size: int | None
+
+    @property
+    def weight(self) -> int:
+        sizes = [row.size_bytes for row in self.rows if isinstance(row.size_bytes, int)]
+        return max(sizes, default=0) if self.wanted else 0
+
+
+def untrusted(damages: Collection[Damage]) -> set[tuple[str | None, int | None]]:
+    """Give the versions whose own rows do not say any more what their object is."""
+    return {
+        (damage.slug, damage.version)
+        for damage in damages
+        if damage.kind in ("version-changed", "version-missing") and damage.where not in HARMLESS
+    }
+
+
+class Objects:
+    """Looks at objects in the order of their keys.
+
+    Args:
+        registry: whose.
+        share: of the objects, from 0 to 1, those whose bytes are read.
+        jobs: connections at once.
+        doubted: versions whose rows are no evidence.
+        wanted: only the objects of these versions of their skills; of all where there is none.
+        lists: find what is there by listing the store, instead of asking for each object.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        share: float,
+        jobs: int,
+        doubted: set[tuple[str | None, int | None]],
+        wanted: Collection[tuple[str, int]],
+        lists: bool,
+    ) -> None:
+        self._registry = registry
+        self._store = registry.store
+        self._share = share
+        self._jobs = jobs
+        self._doubted = doubted
+        self._wanted = wanted
+        self._narrowed = {slug for slug, _ in wanted}
+        self._listed = self._store.list("sha256/") if lists and share < 1 else None
+        self._next: ObjectInfo | None = None
+
+    def look(self, keys: Sequence[str]) -> Iterator[Seen]:
+        """Look at some objects; in the order of keys, across calls as well."""
+        with self._registry.database.reading() as tx:
+            rows = objects.objects(tx, keys)
+        for found in ahead(self._look_at, self._items(rows), self._jobs, lambda item: item.weight):
+            yield self._settled(found) if found.damages else found
+
+    def _items(self, rows: Sequence[StoredObject]) -> list[_Item]:
+        items = []
+        for key, group in groupby(rows, key=lambda row: row.content_url):
+            every = list(group)
+            needed = [row for row in every if not row.is_purged]
+            sure = [row for row in needed if (row.slug, row.version) not in self._doubted]
+            if (sure or not needed) and self._is_asked_for(every):
+                wanted = bool(sure) and random.random() < self._share  # noqa: S311 - a sample
+                items.append(_Item(key, sure, wanted, self._listed_size(key)))
+        return items
+
+    def _is_asked_for(self, rows: Sequence[StoredObject]) -> bool:
+        """Tell whether an object is one of the versions that were named by their numbers."""
+        if not self._wanted:
+            return True
+        return any(
+            (row.slug, row.version) in self._wanted or row.slug not in self._narrowed
+            for row in rows
+        )
+
+    def _listed_size(self, key: str) -> int | None:
+        """Give the size that the store lists; the list is read on, as far as this key."""
+        if self._listed is None:
+            return None
+        while self._next is None or self._next.key < key:
+            self._next = next(self._listed, None)
+            if self._next is None:
+                return None
+        return self._next.size if self._next.key == key else None
+
+    def _look_at(self, item: _Item) -> Seen:
+        if not item.rows:
+            there = item.size is not None or self._store.head(item.key) is not None
+            return Seen(item.key, is_purged=True, left=there)
+        if item.wanted:
+            return self._read(item)
+        size = self._store.head(item.key) if item.size is None else item.size
+        if size is None:
+            return Seen(item.key, (_missing(item),))
+        wrong = [row for row in item.rows if row.size_bytes != size]
+        found = (
+            [_changed(item, f"has {size:,} bytes, not {wrong[0].size_bytes:,}")] if wrong else []
+        )
+        return Seen(item.key, tuple(found))
+
+    def _read(self, item: _Item) -> Seen:
+        try:
+            data = self._store.get(item.key)
+        except NotFound:
+            return Seen(item.key, (_missing(item),))
+        except IntegrityFailure:
+            found = _changed(item, "does not hold the bytes that were published")
+            return Seen(item.key, (found,), 0)
+        return Seen(item.key, tuple(_compared(item, data)), len(data))
+
+    def _settled(self, found: Seen) -> Seen:
+        """Look again at what is wrong: somebody may have purged it since its row was read."""
+        with self._registry.database.reading() as tx:
+            rows = [row for row in objects.objects(tx, [found.key]) if not row.is_purged]
+        return found if rows else Seen(found.key, is_purged=True)
+
+
+def _compared(item: _Item, data: bytes) -> Iterator[Damage]:
+    """Compare manifests with what the object holds, and the copies for search with its text."""
+    known: dict[str, tuple[EveryskillError | None, str | None]] = {}
+    for row in item.rows:
+        said = f"{row.content_type} {row.files!r}"
+        if said not in known:
+            known[said] = _unpacked(row, data)
+        error, text = known[said]
+        if error is not None:
+            yield _of_row(row, "object-changed", "skill_versions.files", error.message)
+        elif text is not None and row.is_published and row.content != excerpt(text):
+            message = f"What search keeps of {row.slug} is not the text of its published version."
+            yield _of_row(row, "search-copy", "skills.content", message)
+
+
+def _unpacked(row: StoredObject, data: bytes) -> tuple[EveryskillError | None, str | None]:
+    try:
+        entries = tuple(FileEntry(**entry) for entry in row.files)
+        files = {file.path: file for file in unpack(data, row.content_type, entries)}
+    except (InvalidSkill, IntegrityFailure) as error:
+        return error, None
+    except TypeError:  # said by its digest already
+        return None, None
+    main = files.get(MAIN_FILE) or next(iter(files.values()))
+    return None, main.data.decode("utf-8", errors="replace").removeprefix("\ufeff")
+
+
+def _missing(item: _Item) -> Damage:
+    return _of_object(item, "object-missing", "is missing")
+
+
+def _changed(item: _Item, what: str) -> Damage:
+    return _of_object(item, "object-changed", what)
+
+
+def _of_object(item: _Item, kind: DamageKind, what: str) -> Damage:
+    names = [f"{row.slug}@{row.version}" for row in item.rows]
+    more = len(names) - NAMED_MAX
+    of = ", ".join(names[:NAMED_MAX]) + (f" and {more:,} more" if more > 0 else "")
+    alone: Mapping[str, Any] = {}
+    if len(item.rows) == 1:
+        alone = {"slug": item.rows[0].slug, "version": item.rows[0].version}
+    return Damage(kind=kind, where=item.key, message=f"The object of {of} {what}.", **alone)
+
+
+def _of_row(row: StoredObject, kind: DamageKind, where: str, message: str) -> Damage:
+    return Damage(kind=kind, where=where, message=message, slug=row.slug, version=row.version)
