@@ -36,7 +36,8 @@ class Fact(NamedTuple):
         recomputed = hash_of(row.details)
         if row.details is not None and recomputed == row.details_hash:
             kept = {name: row.details[name] for name in ("name", "description")}
-            row = row._replace(details=kept | {"size": _size(row.details)})
+            sums = {"size": _size(row.details), "single": _single(row.details).get("sha256")}
+            row = row._replace(details=kept | sums)
         return cls(row.version, row, recomputed, set())
 
     @property
@@ -128,11 +129,10 @@ def version_guesses(fact: Fact) -> Iterator[Guess]:
         yield "details_hash", {"details_hash": fact.recomputed}
     yield "content_hash", {"content_hash": str(row.content_url)[-64:]}
     details = row.details or {}
-    size = details["size"] if "size" in details else _size(details)
-    yield "size_bytes", {"size_bytes": size}
-    files = details.get("files")
-    if isinstance(files, list) and len(files) == 1 and isinstance(files[0], dict):
-        yield "content_hash", {"content_hash": files[0].get("sha256")}
+    is_kept = "single" in details
+    yield "size_bytes", {"size_bytes": details["size"] if is_kept else _size(details)}
+    digest = details["single"] if is_kept else _single(details).get("sha256")
+    yield "content_hash", {"content_hash": digest}
 
 
 def _details_guesses(row: StoredVersion, details: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -144,10 +144,17 @@ def _details_guesses(row: StoredVersion, details: dict[str, Any]) -> Iterator[tu
     for content_type in (ARCHIVE, *dict.fromkeys(SUFFIXES.values())):
         yield "content_type", content_type
     yield "message", None
-    files = details["files"]
-    if isinstance(files, list) and len(files) == 1 and isinstance(files[0], dict):
+    if file := _single(details):
         entry = {"sha256": row.content_hash, "size": row.size_bytes, "executable": False}
-        yield "files", [files[0] | entry]
+        yield "files", [file | entry]
+
+
+def _single(details: dict[str, Any]) -> dict[str, Any]:
+    """Give the manifest's entry of a skill of one file, whose bytes are the object's."""
+    files = details.get("files")
+    if not isinstance(files, list) or details.get("content_type") == ARCHIVE:
+        return {}
+    return files[0] if len(files) == 1 and isinstance(files[0], dict) else {}
 
 
 def _size(details: dict[str, Any]) -> int | None:

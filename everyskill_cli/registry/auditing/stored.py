@@ -67,11 +67,15 @@ class _Item:
 
 
 def untrusted(damages: Collection[Damage]) -> set[tuple[str | None, int | None]]:
-    """Give the versions whose own rows do not say any more what their object is."""
+    """Give the versions whose own rows do not say any more what their object is.
+
+    A skill with None for the version is one of which it is not known what is published.
+    """
+    kinds = ("version-changed", "version-missing", "pointer")
     return {
         (damage.slug, damage.version)
         for damage in damages
-        if damage.kind in ("version-changed", "version-missing") and damage.where not in HARMLESS
+        if damage.kind in kinds and damage.where not in HARMLESS
     }
 
 
@@ -167,28 +171,31 @@ class Objects:
         except IntegrityFailure:
             found = _changed(item, "does not hold the bytes that were published")
             return Seen(item.key, (found,), 0)
-        return Seen(item.key, tuple(_compared(item, data)), len(data))
+        return Seen(item.key, tuple(self._compared(item, data)), len(data))
+
+    def _compared(self, item: _Item, data: bytes) -> Iterator[Damage]:
+        """Compare manifests with what the object holds, and the copies for search with its text."""
+        known: dict[str, tuple[EveryskillError | None, str | None]] = {}
+        for row in item.rows:
+            said = f"{row.content_type} {row.files!r}"
+            if said not in known:
+                known[said] = _unpacked(row, data)
+            error, text = known[said]
+            if error is not None:
+                yield _of_row(row, "object-changed", "skill_versions.files", error.message)
+            elif text is None or not row.is_published or (row.slug, None) in self._doubted:
+                continue
+            elif row.content != excerpt(text):
+                message = (
+                    f"What search keeps of {row.slug} is not the text of its published version."
+                )
+                yield _of_row(row, "search-copy", "skills.content", message)
 
     def _settled(self, found: Seen) -> Seen:
         """Look again at what is wrong: somebody may have purged it since its row was read."""
         with self._registry.database.reading() as tx:
             rows = [row for row in objects.objects(tx, [found.key]) if not row.is_purged]
         return found if rows else Seen(found.key, is_purged=True)
-
-
-def _compared(item: _Item, data: bytes) -> Iterator[Damage]:
-    """Compare manifests with what the object holds, and the copies for search with its text."""
-    known: dict[str, tuple[EveryskillError | None, str | None]] = {}
-    for row in item.rows:
-        said = f"{row.content_type} {row.files!r}"
-        if said not in known:
-            known[said] = _unpacked(row, data)
-        error, text = known[said]
-        if error is not None:
-            yield _of_row(row, "object-changed", "skill_versions.files", error.message)
-        elif text is not None and row.is_published and row.content != excerpt(text):
-            message = f"What search keeps of {row.slug} is not the text of its published version."
-            yield _of_row(row, "search-copy", "skills.content", message)
 
 
 def _unpacked(row: StoredObject, data: bytes) -> tuple[EveryskillError | None, str | None]:
