@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from everyskill_cli.cli import render
 from everyskill_cli.model import (
     EXTERNAL_ID_MAX,
     TAGS_MAX,
@@ -33,11 +34,16 @@ def settings(context: typer.Context) -> Settings:
     return load(context.obj)
 
 
-def registry(context: typer.Context, access: Access = "read") -> AbstractContextManager[Registry]:
-    """Open the registry for one command."""
+@contextmanager
+def registry(context: typer.Context, access: Access = "read") -> Iterator[Registry]:
+    """Open the registry for one command; what it noticed is told, however the command ends."""
     from everyskill_cli.registry import open_registry
 
-    return open_registry(settings(context), access)
+    with open_registry(settings(context), access) as opened:
+        try:
+            yield opened
+        finally:
+            render.notices(opened.notices)
 
 
 def reference(text: str) -> Reference:

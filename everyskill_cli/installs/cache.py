@@ -27,11 +27,14 @@ class Cache:
     Args:
         folder: made by the first write.
         writes: whether anything may be added.
+
+    Attributes:
+        writes: the same.
     """
 
     def __init__(self, folder: Path, *, writes: bool) -> None:
         self._folder = folder
-        self._writes = writes
+        self.writes = writes
         self._objects: Store = open_store(folder.as_uri())
 
     @classmethod
@@ -51,7 +54,7 @@ class Cache:
 
     def add(self, key: str, data: bytes, content_type: str) -> None:
         """Keep an object."""
-        if self._writes:
+        if self.writes:
             with suppress(EveryskillError):
                 self._objects.put(key, data, content_type)
 
@@ -78,7 +81,7 @@ class Cache:
     def add_pin(self, pin: Pin) -> None:
         """Keep what a version is."""
         path, data = self._pin_path(pin.birth.entry_hash), json.dumps(_as_json(pin)).encode()
-        if not self._writes or self._read(pin.birth.entry_hash) == data:
+        if not self.writes or self._read(pin.birth.entry_hash) == data:
             return
         aside = path.with_name(f".{os.urandom(8).hex()}")
         with suppress(OSError):
@@ -97,7 +100,7 @@ class Cache:
         return self._folder / "versions" / birth_hash[:2] / f"{birth_hash}.json"
 
     def _drop(self, key: str) -> None:
-        if self._writes:
+        if self.writes:
             with suppress(EveryskillError):
                 self._objects.delete(key)
 

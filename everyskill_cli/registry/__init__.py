@@ -22,11 +22,13 @@ class Registry:
     Attributes:
         settings: where its parts are.
         access: what the command is about to do to the records.
+        notices: what whoever runs the command must know, whatever it answers.
     """
 
     def __init__(self, settings: Settings, access: Access = "read") -> None:
         self.settings = settings
         self.access = access
+        self.notices: list[Finding] = []
 
     @cached_property
     def database(self) -> Database:

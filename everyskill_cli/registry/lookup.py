@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from everyskill_cli.database.queries import skills, versions
 from everyskill_cli.errors import NotFound
 from everyskill_cli.model import Reference, Skill, SkillVersion
+from everyskill_cli.model.evidence import Entry
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
@@ -21,6 +22,8 @@ class Found:
     author: str
     published_version: int | None
     draft_version: int | None
+    registry_id: str | None = None
+    head: Entry | None = None  # of its chain
 
     @property
     def pointers(self) -> tuple[int | None, int | None]:

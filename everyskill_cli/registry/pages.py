@@ -14,6 +14,7 @@ from everyskill_cli.errors import UsageError
 from everyskill_cli.model import RatingPage, Reference, SkillPage, Sort, VersionPage
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.lookup import find_skill, find_version, number_to_use
+from everyskill_cli.registry.memory import meet
 
 EVENTS_MAX: Final = 1_000  # of a page of versions, the newest
 
@@ -52,6 +53,7 @@ def list_versions(
     below = None if after is None else _read(after, _version_number, after)
     with registry.database.reading() as tx:
         found = find_skill(tx, reference.slug)
+        meet(registry, tx, found)
         items = versions.summaries(tx, found.skill.id, found.pointers, limit=limit + 1, below=below)
         more, items = len(items) > limit, items[:limit]
         numbers = [item.version for item in items]

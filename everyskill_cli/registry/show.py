@@ -6,6 +6,7 @@ from everyskill_cli.database.queries import ratings, versions
 from everyskill_cli.model import Reference, ShowAnswer, SkillVersion
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.lookup import find_skill, find_version, number_to_show, purged
+from everyskill_cli.registry.memory import meet
 
 NEWEST_VERSIONS = 10
 NEWEST_COMMENTS = 5
@@ -25,6 +26,7 @@ def show(registry: Registry, reference: Reference, *, content: bool = False) -> 
     """
     with registry.database.reading() as tx:
         found = find_skill(tx, reference.slug)
+        meet(registry, tx, found)
         version = find_version(tx, found, number_to_show(found, reference))
         summary = versions.summary(tx, version, found.pointers)
         newest = versions.summaries(tx, found.skill.id, found.pointers, limit=NEWEST_VERSIONS)

@@ -15,6 +15,7 @@ from everyskill_cli.cli.render.safety import visible
 from everyskill_cli.errors import EveryskillError, Unavailable, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         ConfigAnswer,
         DiffAnswer,
         DoctorAnswer,
+        Finding,
         InstallAnswer,
         InstalledPage,
         JsonObject,
@@ -69,6 +71,7 @@ __all__ = [
     "failure",
     "line",
     "note",
+    "notices",
     "progress",
     "question",
     "to_json",
@@ -254,6 +257,12 @@ def _print_labelled(err: TextIO, label: str, sentence: str) -> None:
         )
         shown = f"{before}{label}:{after} {shown}"
     streams.write(err, shown + "\n")
+
+
+def notices(found: Iterable[Finding]) -> None:
+    """Print on stderr what whoever runs a command must know, beside any answer or error."""
+    for finding in found:
+        _print_labelled(sys.stderr, "warning", finding.message)
 
 
 def note(text: str, *, stderr: TextIO | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     Connection,
@@ -27,8 +27,16 @@ from everyskill_cli.database.queries.records import (
     record,
     to_row,
 )
-from everyskill_cli.database.tables import skill_versions, skills, users, version_state
+from everyskill_cli.database.tables import (
+    registry,
+    skill_versions,
+    skills,
+    users,
+    version_events,
+    version_state,
+)
 from everyskill_cli.model import Head, NewSkill, Skill, SkillSummary, Sort
+from everyskill_cli.model.evidence import Entry
 
 published = skill_versions.alias("published")
 draft = skill_versions.alias("draft")
@@ -40,6 +48,17 @@ POINTERS: Final = (
     draft.c.version.label("draft_version"),
 )
 OWN: Final = tuple(column for column in skills.c if column.name not in ("content", "head_version"))
+_NEWEST: Final = (
+    select(version_events.c.seq, version_events.c.entry_hash)
+    .where(version_events.c.skill_id == skills.c.id)
+    .order_by(version_events.c.seq.desc())
+    .limit(1)
+)
+_HEAD: Final = (
+    select(registry.c.id).scalar_subquery().label("registry_id"),
+    _NEWEST.with_only_columns(version_events.c.seq).scalar_subquery().label("head_seq"),
+    _NEWEST.with_only_columns(version_events.c.entry_hash).scalar_subquery().label("head_hash"),
+)
 SORTS: Final[dict[Sort, ColumnElement[Any]]] = {
     "updated": skills.c.updated_at,
     "created": skills.c.created_at,
@@ -135,16 +154,40 @@ def change(connection: Connection, changes: Mapping[str, Mapping[str, Any]]) -> 
         connection.execute(statement.values(updated_at=clock(connection), **new), rows)
 
 
-def find(connection: Connection, slug: str) -> tuple[Skill, str, int | None, int | None] | None:
-    """Read a skill whole, its author's email address and both pointers as numbers."""
+class FoundSkill(NamedTuple):
+    """A skill whole, with what belongs to it in other tables.
+
+    Attributes:
+        author: email address of the one who published first.
+        head: the newest entry of its chain; None where it has none.
+    """
+
+    skill: Skill
+    author: str
+    published_version: int | None
+    draft_version: int | None
+    registry_id: str | None
+    head: Entry | None
+
+
+def find(connection: Connection, slug: str) -> FoundSkill | None:
+    """Read a skill whole, in one statement; None where there is none."""
     row = connection.execute(
-        select(*OWN, users.c.email.label("author"), *POINTERS)
+        select(*OWN, users.c.email.label("author"), *POINTERS, *_HEAD)
         .select_from(POINTED.join(users, users.c.id == skills.c.author_id))
         .where(skills.c.slug == slug)
     ).one_or_none()
     if row is None:
         return None
-    return record(Skill, row), row.author, row.published_version, row.draft_version
+    head = None if row.head_seq is None else Entry(row.head_seq, row.head_hash)
+    return FoundSkill(
+        record(Skill, row),
+        row.author,
+        row.published_version,
+        row.draft_version,
+        row.registry_id,
+        head,
+    )
 
 
 def slugs_from(connection: Connection, beginning: str, limit: int) -> list[str]:

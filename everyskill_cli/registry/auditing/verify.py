@@ -166,7 +166,7 @@ class _Run:
         """Look at everything that is wanted; a stage that was done before is not done again."""
         with self.registry.database.reading() as tx:
             skills, versions = auditing.sizes(tx)
-            for damage in standing_damages(tx):
+            for damage in standing_damages(tx) if self.own else ():  # else there is none yet
                 self.notes.add(damage)
         self._remember_with(self.options.against)
         if self.notes.stage == "records":
@@ -242,7 +242,7 @@ class _Run:
                 keys = objects.keys_after(tx, self.notes.place, OBJECTS, self.slugs)
             if not keys:
                 return
-            for found in look.look(keys):
+            for found in list(look.look(keys)):  # a page counts whole, or not at all
                 for damage in found.damages:
                     self.notes.add(damage)
                 self.notes.count(objects=not found.is_purged)

@@ -15,8 +15,10 @@ from everyskill_cli.database.queries import pins, skills, versions
 from everyskill_cli.errors import IntegrityFailure, NotFound, NotReady, Unavailable
 from everyskill_cli.installs.cache import Cache
 from everyskill_cli.model import Finding, Head, Pin, Reference
+from everyskill_cli.model.evidence import Entry
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.lookup import number_meant, purged
+from everyskill_cli.registry.memory import recall, remember
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
@@ -87,6 +89,7 @@ def _online(registry: Registry, asked: Asked, locked: Mapping[str, Locked], cach
         numbers = _numbers(tx, asked, locked)
         known = {(slug, e.version) for slug, e in entries.items() if e.registry == own}
         found = pins.find(tx, sorted(known | set(numbers.items())))
+        seen = recall(registry, tx, own, _births(found, numbers))
     chosen = []
     for slug in sorted(numbers):
         pin, entry = found.get((slug, numbers[slug])), entries.get(slug)
@@ -101,8 +104,16 @@ def _online(registry: Registry, asked: Asked, locked: Mapping[str, Locked], cach
         verify(own, pin)
         cache.add_pin(pin)
         chosen.append(Wanted(pin, entry, before, _is_pinned(asked[slug], entry)))
+    if cache.writes:
+        remember(registry, own, seen)
     warnings = tuple(warning for each in chosen for warning in _warnings(each.pin))
     return Choice(tuple(chosen), own, warnings)
+
+
+def _births(found: Mapping[tuple[str, int], Pin], numbers: Mapping[str, int]) -> dict[str, Entry]:
+    """Give the entries that the wanted versions were born with."""
+    births = {slug: found[slug, n].birth for slug, n in numbers.items() if (slug, n) in found}
+    return {slug: Entry(birth.seq, birth.entry_hash) for slug, birth in births.items()}
 
 
 def _numbers(tx: Transaction, asked: Asked, locked: Mapping[str, Locked]) -> dict[str, int]:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Final
 from everyskill_cli.database.faults import CommitUnknown, ObjectCondemned
 from everyskill_cli.database.queries import records, skills, users, versions
 from everyskill_cli.model import Condemned, Finding, Head, SkillVersion, VersionEvent
+from everyskill_cli.model.evidence import Entry
 from everyskill_cli.registry import Registry, events
 from everyskill_cli.registry.commits import require_committed
+from everyskill_cli.registry.memory import recall, remember
 from everyskill_cli.registry.publishing.candidate import Candidate
 from everyskill_cli.registry.publishing.decision import Decision, decide
 
@@ -58,6 +60,11 @@ class _Row:
     event: VersionEvent | None = None
 
     @property
+    def entry(self) -> Entry | None:
+        """The new end of the skill's chain."""
+        return None if self.event is None else Entry(self.event.seq, self.event.entry_hash)
+
+    @property
     def outcome(self) -> Outcome:
         standing = self.event or self.head
         assert standing is not None  # noqa: S101 - a skill without a head gets its first event
@@ -85,10 +92,13 @@ def write(
     """
     mark: Condemned | None = None
     while True:
+        rows: list[_Row] = []
         outcomes: dict[str, Outcome] = {}
         try:
             with registry.database.writing() as tx:
-                outcomes = _write(tx, registry, candidates, mark)
+                rows = _write(tx, registry, candidates, mark)
+                outcomes = {row.candidate.slug: row.outcome for row in rows}
+                own = _recall(tx, registry, rows)
         except ObjectCondemned:
             if not is_last:
                 raise
@@ -98,6 +108,7 @@ def write(
             continue
         except CommitUnknown as error:
             require_committed(partial(_stands, registry, candidates, outcomes), error)
+        remember(registry, own, {row.candidate.slug: row.entry for row in rows if row.entry})
         return outcomes
 
 
@@ -106,7 +117,7 @@ def _write(
     registry: Registry,
     candidates: Sequence[Candidate],
     mark: Condemned | None,
-) -> dict[str, Outcome]:
+) -> list[_Row]:
     """Lock the skills, compare again, and write what is then to be written.
 
     Where that is a new version although none was to be stored, another publisher came between,
@@ -128,7 +139,21 @@ def _write(
         _append_events(tx, (*born, *moved), user_id)
     changes = {row.skill_id: values for row in rows if (values := _changes(row))}
     skills.change(tx, changes)
-    return {row.candidate.slug: row.outcome for row in rows}
+    return rows
+
+
+def _recall(tx: Transaction, registry: Registry, rows: Sequence[_Row]) -> str | None:
+    """Compare the histories that are gone on with; give the registry's id if there are any."""
+    before = {
+        row.candidate.slug: Entry(row.event.seq - 1, row.event.prev_hash)
+        for row in rows
+        if row.event is not None
+    }
+    if not before:
+        return None
+    own = versions.registry_id(tx)
+    recall(registry, tx, own, {slug: entry for slug, entry in before.items() if entry.seq})
+    return own
 
 
 def _lock(tx: Transaction, candidates: Sequence[Candidate], user_id: str) -> list[_Row]:

@@ -24,10 +24,12 @@ from everyskill_cli.model import (
     SkillVersion,
     VersionEvent,
 )
+from everyskill_cli.model.evidence import Entry
 from everyskill_cli.registry import Registry, events
 from everyskill_cli.registry.commits import require_committed
 from everyskill_cli.registry.excerpt import excerpt
 from everyskill_cli.registry.lookup import Found, find_skill
+from everyskill_cli.registry.memory import meet, remember
 from everyskill_cli.registry.show import read_text
 
 if TYPE_CHECKING:
@@ -86,7 +88,9 @@ def carry_out(
         Unavailable: a server did not answer; running the command again has one effect.
     """
     with registry.database.reading() as tx:
-        step = decide(tx, find_skill(tx, slug))
+        found = find_skill(tx, slug)
+        meet(registry, tx, found)
+        step = decide(tx, found)
     if step.kind is None:
         return _answer("unchanged", step, None)
     notes = registry.user_notes()
@@ -96,6 +100,8 @@ def carry_out(
     event_id, event = str(uuid.uuid4()), None
     while event is None and step.kind is not None:
         step, event = _attempt(registry, step, decide, agreed, event_id)
+    if event is not None:
+        remember(registry, found.registry_id, {slug: Entry(event.seq, event.entry_hash)})
     return _answer("unchanged" if event is None else status, step, event, notes)
 
 

@@ -1,0 +1,519 @@
+"""`verify` as people and CI run it: what it says, how it ends, and how it goes on."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from everyskill_cli.chain import details_hash, entry_hash, event_statement
+from everyskill_cli.database.queries import auditing
+from everyskill_cli.errors import NotFound, NotReady, Unavailable, UsageError
+from everyskill_cli.heads import Heads
+from everyskill_cli.model import FileEntry, Reference
+from everyskill_cli.model.evidence import Entry
+from everyskill_cli.registry import Registry
+from everyskill_cli.registry.auditing import stored
+from everyskill_cli.registry.auditing import verify as verify_module
+from everyskill_cli.registry.auditing.verify import VerifyOptions, verify
+from everyskill_cli.registry.publishing.decision import PublishOptions
+from everyskill_cli.registry.publishing.publish import publish
+from everyskill_cli.registry.show import show
+from everyskill_cli.registry.watch import Watch
+from everyskill_cli.settings import load
+from tests.commands import Commands, assert_failed
+from tests.registries import make_registry, write_skill
+from tests.rows import append
+from tests.test_tamper import edit
+
+MANY = 30
+
+
+@pytest.fixture
+def registry(database_url, tmp_path) -> Iterator[Registry]:
+    """Thirty skills, one of them with three versions."""
+    with closing(make_registry(database_url, tmp_path)) as registry:
+        for number in range(MANY):
+            write_skill(tmp_path / "tree", f"skill-{number:02}", f"Text {number}.")
+        publish(registry, [tmp_path / "tree"], PublishOptions())
+        for body in ("one", "two"):
+            publish(registry, [write_skill(tmp_path / body, "skill-00", body)], PublishOptions())
+        yield registry
+
+
+@pytest.fixture
+def cli(capsys) -> Commands:
+    return Commands(capsys)
+
+
+def everything(**options) -> VerifyOptions:
+    return VerifyOptions(**options)
+
+
+def objects_of(registry: Registry, slug: str) -> list[Path]:
+    """The files of a skill's versions, the oldest first."""
+    root = Path(registry.settings.store_url.removeprefix("file://"))
+    with registry.database.reading() as tx:
+        keys = tx.exec_driver_sql(
+            "SELECT content_url FROM skill_versions JOIN skills ON skills.id = skill_id"
+            f" WHERE slug = '{slug}' ORDER BY version"
+        ).scalars()
+        return [root / key for key in keys]
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(data)
+
+
+def kinds(answer) -> list[tuple]:
+    return [(d.kind, d.slug, d.version) for d in answer.results]
+
+
+def test_a_flipped_byte_and_a_missing_object_are_named_and_nothing_else(registry):
+    flip(objects_of(registry, "skill-07")[0])
+    objects_of(registry, "skill-00")[1].unlink()
+    answer = verify(registry, [], everything())
+    assert answer.status == "damaged"
+    assert sorted(kinds(answer)) == [
+        ("object-changed", "skill-07", 1),
+        ("object-missing", "skill-00", 2),
+    ]
+    assert answer.looked.objects == MANY + 2
+
+
+def test_quick_sees_presence_and_size_and_reads_nothing(registry):
+    flip(objects_of(registry, "skill-07")[0])
+    short = objects_of(registry, "skill-08")[0]
+    short.chmod(0o644)
+    short.write_bytes(b"short")
+    objects_of(registry, "skill-00")[1].unlink()
+    answer = verify(registry, [], everything(share=0.0))
+    assert sorted(kinds(answer)) == [
+        ("object-changed", "skill-08", 1),
+        ("object-missing", "skill-00", 2),
+    ]
+    assert (answer.looked.read, answer.looked.bytes) == (0, 0)
+
+
+def test_a_sample_reads_some_and_looks_for_all(registry):
+    objects_of(registry, "skill-03")[0].unlink()
+    seen = {verify(registry, [], everything(share=0.3)).looked.read for _ in range(5)}
+    assert all(0 < read < MANY for read in seen)
+    answer = verify(registry, [], everything(share=0.3))
+    assert kinds(answer) == [("object-missing", "skill-03", 1)]
+    assert answer.looked.objects == MANY + 2
+
+
+def test_named_skills_and_versions_alone(registry):
+    flip(objects_of(registry, "skill-00")[1])
+    flip(objects_of(registry, "skill-05")[0])
+    assert kinds(verify(registry, [Reference("skill-00")], everything())) == [
+        ("object-changed", "skill-00", 2)
+    ]
+    one = verify(registry, [Reference("skill-00", 1)], everything())
+    assert (kinds(one), one.looked.read, one.looked.skills) == ([], 1, 1)
+    with pytest.raises(NotFound, match="no skill nothing"):
+        verify(registry, [Reference("nothing")], everything())
+    with pytest.raises(NotFound, match="no version 9"):
+        verify(registry, [Reference("skill-00", 9)], everything())
+
+
+def test_names_and_whole_registry_options_exclude_each_other(registry, tmp_path):
+    for options in (everything(resume=True), everything(checkpoint=tmp_path / "heads")):
+        with pytest.raises(UsageError, match="whole registry"):
+            verify(registry, [Reference("skill-00")], options)
+
+
+def remove_newest(registry: Registry, slug: str) -> None:
+    """Do as an owner who makes the newest version unhappened."""
+    mine = f"skill_id = (SELECT id FROM skills WHERE slug = '{slug}')"
+    newest = f"(SELECT max(version) FROM skill_versions WHERE {mine})"
+    before = f"(SELECT id FROM skill_versions WHERE {mine} AND version = {newest})"
+    edit(
+        registry.settings.database_url,
+        f"DELETE FROM version_events WHERE {mine} AND version = {newest}",
+        f"DELETE FROM version_state WHERE skill_version_id = {before}",
+        f"DELETE FROM skill_versions WHERE {mine} AND version = {newest}",
+        f"UPDATE skills SET latest_version = latest_version - 1, content = (SELECT content FROM"
+        f" skills WHERE slug = '{slug}'), published_version_id = {before} WHERE slug = '{slug}'",
+    )
+
+
+def copy_of_text(registry: Registry, slug: str, path: Path) -> None:
+    """Make the search copy of a skill that of a file, as a careful forger does."""
+    text = path.read_text().replace("'", "''")
+    edit(
+        registry.settings.database_url,
+        f"UPDATE skills SET content = '{text}' WHERE slug = '{slug}'",
+    )
+
+
+def forge(registry: Registry, slug: str) -> None:
+    """Rewrite a version's name and recompute every digest, as the owner of the database can."""
+    with registry.database.reading() as tx:
+        [own] = auditing.registry_ids(tx)
+        [skill] = auditing.skills_after(tx, "", 1, [slug])
+        versions = auditing.versions_after(tx, [skill.id], ("", 0), 100)
+        events = auditing.events_after(tx, [skill.id], ("", 0), 100)
+    mine = f"skill_id = '{skill.id}'"
+    changed, details = [], {}
+    for version in versions:
+        said = dict(version.details or {}, name="Forged")
+        files = [FileEntry(**entry) for entry in said.pop("files")]
+        details[version.version] = (version, details_hash(**said, files=files))
+        changed.append(
+            f"UPDATE skill_versions SET name = 'Forged',"
+            f" details_hash = '{details[version.version][1]}'"
+            f" WHERE {mine} AND version = {version.version}"
+        )
+    before = "0" * 64
+    for event in events:
+        version, digest = details[event.version]
+        said = event._asdict()
+        statement = event_statement(
+            registry=own,
+            skill=slug,
+            event=event.id,
+            seq=event.seq,
+            kind=event.kind,
+            version=event.version,
+            content=version.content_hash,
+            size=version.size_bytes,
+            details=digest,
+            published=event.published_version,
+            draft=event.draft_version,
+            reason=event.reason,
+            successor=event.successor,
+            actor=event.actor_id,
+            created_at=said["created_at"],
+            prev=before,
+        )
+        changed.append(
+            f"UPDATE version_events SET prev_hash = '{before}',"
+            f" entry_hash = '{entry_hash(statement)}' WHERE {mine} AND seq = {event.seq}"
+        )
+        before = entry_hash(statement)
+    changed.append(f"UPDATE skills SET name = 'Forged' WHERE slug = '{slug}'")
+    edit(registry.settings.database_url, *changed)
+
+
+def test_a_checkpoint_finds_removed_rows_and_a_recomputed_chain(registry, tmp_path, home, count):
+    file = tmp_path / "heads.txt"
+    assert verify(registry, [], everything(checkpoint=file)).checkpoint == str(file)
+    second, third = objects_of(registry, "skill-00")[1:]
+    remove_newest(registry, "skill-00")
+    copy_of_text(registry, "skill-00", second)
+    forge(registry, "skill-01")
+    nobody = home / ".local/share/everyskill/heads.db"
+    nobody.unlink()  # a machine that never saw it
+    alone = verify(registry, [], everything())
+    assert (kinds(alone), alone.status) == ([], "intact")  # in itself it is consistent
+    nobody.unlink()
+    answer = verify(registry, [], everything(against=file))
+    assert sorted(kinds(answer)) == [
+        ("history-gone", "skill-00", None),
+        ("history-rewritten", "skill-01", None),
+    ]
+    assert answer.looked.compared == MANY
+    assert third.exists()
+    count("checkpoints", forgeries=2, found=2)
+
+
+def test_a_registry_that_only_grew_passes_its_checkpoint(registry, tmp_path):
+    file = tmp_path / "heads.txt"
+    verify(registry, [], everything(checkpoint=file))
+    publish(registry, [write_skill(tmp_path / "more", "skill-00", "more")], PublishOptions())
+    publish(registry, [write_skill(tmp_path / "more", "newcomer", "new")], PublishOptions())
+    assert verify(registry, [], everything(against=file)).status == "intact"
+
+
+def test_this_machine_remembers_what_it_saw(registry, cli: Commands, tmp_path, home):
+    env = {
+        "EVERYSKILL_DATABASE_URL": registry.settings.database_url,
+        "EVERYSKILL_STORE_URL": registry.settings.store_url,
+        "EVERYSKILL_USER": "ann@example.org",
+    }
+    second = objects_of(registry, "skill-00")[1]
+    remove_newest(registry, "skill-00")
+    copy_of_text(registry, "skill-00", second)
+    gone = "The history of skill-00 is not the one that this machine has seen: it had 3 events"
+    for words in (["show", "skill-00"], ["versions", "skill-00"], ["install", "skill-00"]):
+        done = cli(*words, env=env)
+        assert done.code == 0
+        if words[0] != "install":  # which sees the events of births
+            assert gone in done.stderr
+    folder = write_skill(tmp_path / "again", "skill-00", "again")
+    done = cli("publish", folder, env=env)
+    assert done.code == 0
+    assert "is not the one that this machine has seen" in done.stderr
+    done = cli("verify", "--json", env=env)
+    assert done.code == 7
+    assert [d["kind"] for d in done.json["results"]] == ["history-rewritten"]
+    done = cli("verify", "skill-00", "--forget", env=env)
+    assert (done.code, done.stderr) == (0, "")
+    assert cli("show", "skill-00", env=env).stderr == ""
+    assert cli("verify", env=env).code == 0
+
+
+def test_a_skill_that_vanished_is_missed(registry, home):
+    verify(registry, [], everything())
+    mine = "skill_id = (SELECT id FROM skills WHERE slug = 'skill-09')"
+    edit(
+        registry.settings.database_url,
+        f"DELETE FROM version_events WHERE {mine}",
+        f"DELETE FROM version_state WHERE {mine}",
+        f"DELETE FROM skill_versions WHERE {mine}",
+        "DELETE FROM skills WHERE slug = 'skill-09'",
+    )
+    assert kinds(verify(registry, [], everything())) == [("history-gone", "skill-09", None)]
+    named = verify(registry, [Reference("skill-09")], everything())
+    assert kinds(named)[0] == ("history-gone", "skill-09", None)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        (lambda data: data.replace(b" 1 1 ", b" 1 2 ", 1), 7, "was changed"),
+        (lambda data: data[: len(data) // 2], 7, "was changed"),
+        (lambda data: data + b"skill-99 1 1 " + b"a" * 64 + b"\n", 7, "was changed"),
+        (lambda data: b"", 7, "was changed"),
+        (lambda data: b"hello\n", 2, "is no checkpoint"),
+        (lambda data: b"\xff\xfe\x00" * 1000, 2, "is no checkpoint"),
+        (lambda data: data.replace(b"checkpoint:1", b"checkpoint:2"), 8, "has format 2"),
+        (
+            lambda data: b"everyskill-checkpoint:1 other 2026-01-01T00:00:00.000Z\n",
+            8,
+            "is of the registry other",
+        ),
+    ],
+)
+def test_a_checkpoint_that_is_none(registry, cli: Commands, tmp_path, change, error, said):
+    file = tmp_path / "heads.txt"
+    verify(registry, [], everything(checkpoint=file))
+    file.write_bytes(change(file.read_bytes()))
+    env = {
+        "EVERYSKILL_DATABASE_URL": registry.settings.database_url,
+        "EVERYSKILL_STORE_URL": registry.settings.store_url,
+    }
+    assert_failed(cli("verify", "--against", file, env=env), error, said)
+
+
+def test_no_checkpoint_of_what_is_damaged(registry, tmp_path):
+    flip(objects_of(registry, "skill-07")[0])
+    file = tmp_path / "heads.txt"
+    answer = verify(registry, [], everything(checkpoint=file))
+    assert [warning.rule for warning in answer.warnings] == ["no-checkpoint"]
+    assert answer.checkpoint is None
+    assert not file.exists()
+    assert list(tmp_path.glob(".heads*")) == []
+
+
+class Stops(Watch):
+    """Somebody who asks to stop after some pages."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+        self.heard: list[tuple[int, int, str]] = []
+
+    def verify(self, done: int, total: int, what: str) -> None:
+        self.heard.append((done, total, what))
+        self.stopped = len(self.heard) >= self.after
+
+
+@pytest.fixture
+def small_pages(monkeypatch):
+    monkeypatch.setattr(verify_module, "SKILLS", 7)
+    monkeypatch.setattr(verify_module, "OBJECTS", 6)
+
+
+@pytest.mark.parametrize("after", [1, 3, 5, 6, 8])
+def test_what_was_interrupted_goes_on_where_it_was(registry, small_pages, after):
+    flip(objects_of(registry, "skill-07")[0])
+    objects_of(registry, "skill-00")[1].unlink()
+    whole = verify(registry, [], everything())
+    first = verify(registry, [], everything(), Stops(after))
+    assert first.status == "interrupted"
+    rest = verify(registry, [], everything(resume=True))
+    assert rest.status == "damaged"
+    assert sorted(kinds(rest)) == sorted(kinds(whole))
+    for name in ("skills", "versions", "events", "objects", "read", "bytes"):
+        assert getattr(rest.looked, name) == getattr(whole.looked, name), name
+    again = verify(registry, [], everything(resume=True))
+    assert [warning.rule for warning in again.warnings] == ["nothing-to-resume"]
+
+
+def test_a_store_that_falls_silent_loses_nothing(registry, small_pages, monkeypatch):
+    get, calls = type(registry.store)._get, []
+
+    def silent(self, key, limit):
+        calls.append(key)
+        if len(calls) > 20:
+            raise Unavailable("The store is silent.")
+        return get(self, key, limit)
+
+    monkeypatch.setattr(type(registry.store), "_get", silent)
+    with pytest.raises(Unavailable) as error:
+        verify(registry, [], everything(jobs=2))
+    assert "everyskill verify --resume" in error.value.hint
+    monkeypatch.setattr(type(registry.store), "_get", get)
+    answer = verify(registry, [], everything(resume=True))
+    assert (answer.status, answer.looked.objects) == ("intact", MANY + 2)
+
+
+def test_the_guards_are_looked_at(registry):
+    url = registry.settings.database_url
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file, file:
+            file.execute("DROP TRIGGER version_events_update")
+    else:
+        with registry.database.writing() as tx:
+            tx.exec_driver_sql("ALTER TABLE version_events DISABLE TRIGGER version_events_update")
+    [damage] = verify(registry, [], everything()).results
+    assert (damage.kind, damage.where) == ("guard", "version_events_update")
+
+
+def test_the_marker_of_the_store(registry):
+    root = Path(registry.settings.store_url.removeprefix("file://"))
+    marker = root / "everyskill.json"
+    whole = marker.read_bytes()
+    marker.unlink()
+    assert kinds(verify(registry, [], everything())) == [("registry", None, None)]
+    marker.write_bytes(b"{")
+    assert kinds(verify(registry, [], everything())) == [("registry", None, None)]
+    marker.write_bytes(whole.replace(whole[-10:-4], b"000000"))
+    with pytest.raises(NotReady, match="belongs to another registry"):
+        verify(registry, [], everything())
+
+
+def test_an_empty_store_is_another_place(registry, tmp_path):
+    settings = {
+        "database_url": registry.settings.database_url,
+        "store_url": f"file://{tmp_path}/elsewhere",
+    }
+    with closing(Registry(load(settings))) as other, pytest.raises(NotReady, match="not theirs"):
+        verify(other, [], everything())
+
+
+def test_what_there_is_nothing_of_is_intact(everyskill, home):
+    done = everyskill("verify")
+    assert (done.code, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[0] == "intact"
+    assert [path for path in home.rglob("*") if path.is_file()] == []
+
+
+def test_a_purge_that_is_whole_is_no_damage(registry, tmp_path):
+
+    version = show(registry, Reference("skill-00", 1)).version
+    with registry.database.writing() as tx:
+        append(tx, version, "purge", slug="skill-00")
+    there = verify(registry, [], everything())
+    assert (there.status, [w.rule for w in there.warnings]) == ("intact", ["purged-object-left"])
+    objects_of(registry, "skill-00")[0].unlink()
+    for share in (1.0, 0.0):
+        answer = verify(registry, [], everything(share=share))
+        assert (answer.status, answer.warnings, answer.looked.purged) == ("intact", (), 1)
+        assert answer.looked.objects == MANY + 1
+
+
+def test_text_for_people_and_lines_for_programs(registry, cli: Commands):
+    env = {
+        "EVERYSKILL_DATABASE_URL": registry.settings.database_url,
+        "EVERYSKILL_STORE_URL": registry.settings.store_url,
+    }
+    objects_of(registry, "skill-00")[1].unlink()
+    done = cli("verify", env=env)
+    assert (done.code, done.stderr) == (7, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "damaged"
+    [damage] = [line.split("\t") for line in lines if line.startswith("damage:")]
+    assert damage[1:4] == ["object-missing", "skill-00", "2"]
+    assert damage[5] == "The object of skill-00@2 is missing."
+    answer = cli("verify", "--json", env=env)
+    assert answer.code == 7
+    assert answer.json["results"][0]["message"] == "The object of skill-00@2 is missing."
+    assert_failed(cli("verify", "--sample", "0%", env=env), 2, "is not a share")
+    assert_failed(cli("verify", "--sample", "5%", "--quick", env=env), 2, "exclude each other")
+    assert cli("verify", "--sample", "50%", env=env).code == 7
+
+
+def test_ctrl_c_ends_with_what_was_found_and_130(registry, everyskill, monkeypatch):
+    env = {
+        "EVERYSKILL_DATABASE_URL": registry.settings.database_url,
+        "EVERYSKILL_STORE_URL": registry.settings.store_url,
+    }
+    process = everyskill.start("verify", "--json", env=env)
+    time.sleep(0.6)
+    process.send_signal(signal.SIGINT)
+    stdout, _ = process.communicate(timeout=60)
+    assert process.returncode in (0, 130, -signal.SIGINT)
+    if stdout:
+        assert json.loads(stdout)["status"] in ("interrupted", "intact")
+
+
+class TestHeads:
+    """The file that remembers."""
+
+    def test_the_newest_is_kept(self, tmp_path):
+        heads = Heads(tmp_path)
+        assert heads.known("r", ["a"]) == {}
+        heads.note("r", {"a": Entry(2, "x" * 64), "b": Entry(1, "y" * 64)})
+        heads.note("r", {"a": Entry(1, "z" * 64)})
+        heads.note("other", {"a": Entry(9, "z" * 64)})
+        assert heads.known("r", ["a", "c"]) == {"a": Entry(2, "x" * 64)}
+        assert list(heads.pages("r", 1)) == [
+            {"a": Entry(2, "x" * 64)},
+            {"b": Entry(1, "y" * 64)},
+        ]
+        heads.forget("r", ["a"])
+        assert heads.known("r", ["a", "b"]) == {"b": Entry(1, "y" * 64)}
+        heads.forget("r", [])
+        assert list(heads.pages("r", 5)) == []
+        assert heads.known("other", ["a"]) == {"a": Entry(9, "z" * 64)}
+
+    def test_what_is_no_such_file_stops_nobody(self, tmp_path):
+        (tmp_path / "heads.db").write_bytes(b"no database" * 200)
+        heads = Heads(tmp_path)
+        assert heads.known("r", ["a"]) == {}
+        heads.note("r", {"a": Entry(1, "x" * 64)})  # and makes room for one
+        heads.note("r", {"a": Entry(1, "x" * 64)})
+        assert heads.known("r", ["a"]) == {"a": Entry(1, "x" * 64)}
+
+    def test_a_folder_that_cannot_be_made_stops_nobody(self, tmp_path):
+        (tmp_path / "file").touch()
+        heads = Heads(tmp_path / "file" / "below")
+        heads.note("r", {"a": Entry(1, "x" * 64)})
+        assert heads.known("r", ["a"]) == {}
+
+
+def test_memory_is_bounded(registry, monkeypatch):
+    """Rows of few skills and objects of few bytes are held at once, whatever there is."""
+    held, most = 0, 0
+    get = type(registry.store)._get
+
+    def counting(self, key, limit):
+        nonlocal held, most
+        data = get(self, key, limit)
+        held += 1
+        most = max(most, held)
+        return data
+
+    look = stored._unpacked
+
+    def letting_go(row, data):
+        nonlocal held
+        held -= 1
+        return look(row, data)
+
+    monkeypatch.setattr(type(registry.store), "_get", counting)
+    monkeypatch.setattr(stored, "_unpacked", letting_go)
+    verify(registry, [], everything(jobs=2))
+    assert most <= 2
