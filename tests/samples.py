@@ -33,6 +33,7 @@ from everyskill_cli.model import (
     SkillPage,
     UpgradeAnswer,
     UseAnswer,
+    VerifyAnswer,
     VersionPage,
 )
 
@@ -54,6 +55,7 @@ ANSWERS: tuple[type, ...] = (
     DoctorAnswer,
     ConfigAnswer,
     UpgradeAnswer,
+    VerifyAnswer,
 )
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
 

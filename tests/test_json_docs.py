@@ -13,10 +13,25 @@ import pytest
 
 from everyskill_cli import errors, model
 from everyskill_cli.cli import render
-from everyskill_cli.cli.render import batches, checking, differing, installing, lists, verbs
+from everyskill_cli.cli.render import (
+    batches,
+    checking,
+    differing,
+    installing,
+    lists,
+    verbs,
+    verifying,
+)
 from everyskill_cli.cli.render.blocks import Column
 from everyskill_cli.errors import EveryskillError
-from everyskill_cli.model import PublishAnswer, RateAnswer, ReleaseAnswer, ShowAnswer, UseAnswer
+from everyskill_cli.model import (
+    PublishAnswer,
+    RateAnswer,
+    ReleaseAnswer,
+    ShowAnswer,
+    UseAnswer,
+    VerifyAnswer,
+)
 from tests.samples import ANSWERS, ROOT, filled, hints_of
 
 DOCUMENT = (ROOT / "docs/json.md").read_text(encoding="utf-8")
@@ -165,6 +180,14 @@ def test_the_keys_of_an_action_in_a_pipe_are_documented(command: str, kind: type
         one = dataclasses.replace(value.results[0], error=None)
         value = dataclasses.replace(value, results=(one,))
     assert said == keys_of(value)
+
+
+def test_the_lines_of_verify_in_a_pipe_are_documented() -> None:
+    section = PIPE.partition("`verify` prints")[2].partition("\n\n")[0]
+    rows, _, keys = section.partition("`key: value`")
+    columns = [column.name for column in verifying.DAMAGE_COLUMNS]
+    assert re.findall(r"`(\w+)`", rows) == columns
+    assert re.findall(r"`(\w+)`", keys) == keys_of(filled(VerifyAnswer, "x"))[1:]
 
 
 def test_the_keys_of_show_in_a_pipe_are_documented() -> None:

@@ -10,7 +10,6 @@ from everyskill_cli.model.words import Finding
 DamageKind: TypeAlias = Literal[
     "object-missing",
     "object-changed",
-    "object-left",
     "version-missing",
     "version-changed",
     "event-missing",
@@ -35,7 +34,7 @@ class Damage:
     """One thing that is not what was published or recorded.
 
     Attributes:
-        kind: stable names, for programs (docs/security.md says what each means).
+        kind: stable names, for programs (docs/verify.md says what each means).
         slug: the skill; None where it is about the registry, or an object of several.
         version: of that skill; None where it is about no one version.
         where: the table, or the table and column, the object's key, or the name of a guard.
