@@ -517,3 +517,22 @@ def test_memory_is_bounded(registry, monkeypatch):
     monkeypatch.setattr(stored, "_unpacked", letting_go)
     verify(registry, [], everything(jobs=2))
     assert most <= 2
+
+
+def test_a_bucket(everyskill, s3_server, s3_environment, tmp_path):
+    """Read whole, listed, and asked for one by one: the same is found."""
+    env = s3_environment | {"EVERYSKILL_DATABASE_URL": f"sqlite:///{tmp_path}/r.db"}
+    env["EVERYSKILL_USER"] = "ann@example.org"
+    for number in range(5):
+        write_skill(tmp_path / "tree", f"skill-{number}", f"Text {number}.")
+    assert everyskill("publish", tmp_path / "tree", env=env).code == 0
+    keys = s3_server.keys(env["EVERYSKILL_STORE_URL"].split("/", 3)[3] + "/sha256/")
+    assert len(keys) == 5
+    place = {"Bucket": s3_server.bucket}
+    s3_server.client.delete_object(Key=keys[1], **place)
+    s3_server.client.put_object(Key=keys[3], Body=b"short", **place)
+    for words in ([], ["--quick"], [f"skill-{number}" for number in range(5)]):
+        done = everyskill("verify", *words, "--json", env=env)
+        assert done.code == 7
+        found = {damage["where"][-64:]: damage["kind"] for damage in done.json["results"]}
+        assert found == {keys[1][-64:]: "object-missing", keys[3][-64:]: "object-changed"}

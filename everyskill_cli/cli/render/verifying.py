@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from everyskill_cli.model import Damage, VerifyAnswer
 
+WHERE_MAX: Final = 48  # characters; table and column are less, a key is more
 DAMAGE_COLUMNS: Final = (
     Column("kind", "damage"),
     Column("slug", place="pipe"),
@@ -58,9 +59,14 @@ def _row(damage: Damage) -> tuple[Words, ...]:
         say(damage.kind, "bad"),
         only_piped(damage.slug),
         only_piped(damage.version),
-        say(damage.where, "muted"),
+        say(_short(damage.where), "muted", plain=damage.where),
         say(damage.message),
     )
+
+
+def _short(where: str) -> str:
+    """Shorten an object's key for people, as digests are; whole it stands in a pipe."""
+    return where if len(where) <= WHERE_MAX else f"{where[:22]}…"
 
 
 def _fields(value: VerifyAnswer) -> tuple[Field, ...]:
