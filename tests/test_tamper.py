@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from sqlalchemy import Integer
 
+from everyskill_cli.database.tables import Moment, metadata
 from everyskill_cli.model import Opinion, Reference
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.auditing.verify import VerifyOptions, verify
@@ -295,6 +297,10 @@ CASES = {
         ("counter", "alpha", 2, "version_state.uses"),
     ),
     # the rest
+    "a skill's row removed": (
+        "DELETE FROM skills WHERE slug = 'gamma'",
+        ("skill-missing", None, None, "{gamma}"),
+    ),
     "the registry's id": (
         "UPDATE registry SET id = '7b0bd8a2-9a4f-4a0c-9f5e-0b7f2f7a1c11'",
         ("registry", None, None, "registry.id"),
@@ -489,9 +495,11 @@ def test_each_edit_is_named_and_nothing_else(yard, case, count, home):
         key = tx.exec_driver_sql(
             f"SELECT content_url FROM skill_versions WHERE skill_id = {ALPHA} AND version = 1"
         ).scalar()
+        gamma = tx.exec_driver_sql(f"SELECT {GAMMA}").scalar()
     edit(url, statement)
-    wanted = [(*each[:3], each[3].replace("{object}", key)) for each in expected]
-    (home / ".local/share/everyskill/heads.db").unlink(missing_ok=True)  # that is another test
+    wanted = [
+        (*each[:3], each[3].replace("{object}", key).replace("{gamma}", gamma)) for each in expected
+    ]
     with closing(yard.registry(url, yard.store)) as registry:
         assert found(registry) == sorted(wanted, key=lambda damage: tuple(map(str, damage)))
     count("tamper table", edits=1, damages=len(wanted))
@@ -505,4 +513,90 @@ def test_what_cannot_be_seen_is_said_so(yard, case, count):
     with closing(yard.registry(url, yard.store)) as registry:
         assert found(registry) == []
     count("tamper table", edits_that_nobody_can_see=1)
+    yard.drop(url)
+
+
+COLUMNS = [
+    (table.name, column.name)
+    for table in metadata.sorted_tables
+    for column in table.columns
+    if column.computed is None and table.name not in ("condemned", "tombstones")
+]
+# Columns of which nothing says a second time what they hold; each has its case in UNSEEN, or is an
+# id that nobody but the row's own references knows, which foreign keys hold.
+UNSEEN_COLUMNS = {
+    *(f"users.{name}" for name in ("id", "email", "name", "db_login", "created_at", "updated_at")),
+    *(f"skills.{name}" for name in ("category", "tags", "created_at", "updated_at")),
+    *(f"ratings.{name}" for name in ("id", "user_id", "comment", "created_at", "updated_at")),
+    *(
+        f"usage_events.{name}"
+        for name in ("id", "user_id", "tool_name", "external_id", "metadata", "created_at")
+    ),
+    "registry.format_version",
+    "registry.created_at",
+}
+OTHER_ID = "'00000000-0000-4000-8000-000000000000'"
+VALUES = {  # another value that the column's own rules allow
+    "tags": "'[\"other\"]'",
+    "files": "'[]'",
+    "metadata": "'{\"other\": 1}'",
+    "slug": "'other'",
+    "kind": "CASE kind WHEN 'rollback' THEN 'promote' ELSE 'rollback' END",
+    "rating": "1",
+    "email": "'other@example.org'",
+    "content_hash": OTHER_HASH,
+    "content_url": OTHER_HASH,
+    "details_hash": OTHER_HASH,
+    "prev_hash": OTHER_HASH,
+    "entry_hash": OTHER_HASH,
+    "successor": "1",
+}
+
+
+def other_value(table: str, column: str) -> str:
+    kind = metadata.tables[table].columns[column].type
+    if column in VALUES:
+        return VALUES[column]
+    if column == "id" or column.endswith("_id"):
+        return OTHER_ID
+    if isinstance(kind, Moment):
+        return SOME_TIME
+    if isinstance(kind, Integer):
+        return f"coalesce({column}, 0) + 50"
+    return "'other'"
+
+
+@pytest.mark.parametrize("place", [".".join(place) for place in COLUMNS])
+def test_every_column_is_seen_or_is_said_not_to_be(yard, place, count):
+    """Whatever one column of one row holds otherwise: it is found, or stands on the list."""
+    table, column = place.split(".")
+    change = f"{column} = {other_value(table, column)}"
+    if column in ("content_hash", "content_url"):  # a rule holds both together
+        change = f"content_hash = {OTHER_HASH}, content_url = 'sha256/ab/' || {OTHER_HASH}"
+    url = yard.copy()
+    key = metadata.tables[table].primary_key.columns.keys()[0]
+    first = f"(SELECT {key} FROM {table} ORDER BY {key} LIMIT 1)"
+    edit(url, f"UPDATE {table} SET {change} WHERE {key} = {first}")
+    with closing(yard.registry(url, yard.store)) as registry:
+        damages = found(registry)
+    assert bool(damages) != (place in UNSEEN_COLUMNS), damages
+    count("tamper table", columns=1)
+    yard.drop(url)
+
+
+@pytest.mark.parametrize("table", [t.name for t in metadata.sorted_tables if t.name != "users"])
+def test_a_row_that_is_taken_away(yard, table, count):
+    url = yard.copy()
+    if table in ("condemned", "tombstones"):  # there is none, and none is missed
+        return
+    key = metadata.tables[table].primary_key.columns.keys()[0]
+    edit(
+        url,
+        f"DELETE FROM {table} WHERE {key} = (SELECT {key} FROM {table} ORDER BY {key} LIMIT 1)",
+    )
+    with closing(yard.registry(url, yard.store)) as registry:
+        damages = found(registry)
+    # A whole skill's row: its versions are left without one.
+    assert damages, table
+    count("tamper table", rows=1)
     yard.drop(url)

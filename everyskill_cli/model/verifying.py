@@ -15,6 +15,7 @@ DamageKind: TypeAlias = Literal[
     "event-missing",
     "event-changed",
     "chain-broken",
+    "skill-missing",
     "skill-changed",
     "pointer",
     "state",

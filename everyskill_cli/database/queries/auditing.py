@@ -15,6 +15,7 @@ from sqlalchemy import (
     Select,
     Text,
     case,
+    exists,
     func,
     literal_column,
     select,
@@ -234,6 +235,16 @@ def marked(connection: Connection) -> list[str]:
             .distinct()
         )
     )
+
+
+def orphans(connection: Connection) -> dict[str, int]:
+    """Find skills of which there are rows, and no row of their own: versions by the skill's id."""
+    row = skill_versions.c
+    missing = ~exists().where(skills.c.id == row.skill_id)
+    found = connection.execute(
+        select(row.skill_id, func.count()).where(missing).group_by(row.skill_id)
+    )
+    return {each.skill_id: each[1] for each in found}
 
 
 def registry_ids(connection: Connection) -> list[str]:

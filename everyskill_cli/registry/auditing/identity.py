@@ -63,6 +63,9 @@ def standing_damages(tx: Transaction) -> Iterator[Damage]:
     for difference in differences(tx):
         message = f"The guards of the database are not as they were made: {difference}."
         yield Damage(kind="guard", where=difference.partition(" ")[0], message=message)
+    for skill_id, count in auditing.orphans(tx).items():
+        message = f"The row of a skill is gone, and {count:,} of its versions are left: {skill_id}."
+        yield Damage(kind="skill-missing", where=skill_id, message=message)
     for slug in auditing.undead(tx):
         message = f"{slug} has a tombstone, and is there."
         yield Damage(kind="tombstone", where="tombstones", slug=slug, message=message)
