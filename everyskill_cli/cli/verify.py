@@ -71,6 +71,8 @@ def verify(
     from everyskill_cli.registry.auditing.verify import VerifyOptions
     from everyskill_cli.registry.auditing.verify import verify as run
 
+    if resume:
+        options.require_absent(context, "--resume", "quick", "sample")
     if quick:
         options.require_absent(context, "--quick", "sample")
     wanted = VerifyOptions(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Final
 
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, case, func, select
 
 from everyskill_cli.database.queries import records
 from everyskill_cli.database.tables import skills, tombstones, version_events
 from everyskill_cli.model.evidence import Entry
+
+PLACES: Final = 500  # that one statement names
 
 
 def entries_at(
@@ -24,18 +28,23 @@ def entries_at(
         By slug, the entry at that place or None, and the newest ``seq``; absent skills are absent.
     """
     row = version_events.c
-    at = version_events.alias("at")
     newest = select(func.max(row.seq)).where(row.skill_id == skills.c.id).scalar_subquery()
     found: dict[str, tuple[Entry | None, int]] = {}
-    for chunk in records.chunks(places.items()):
-        statement = select(skills.c.slug, at.c.seq, at.c.entry_hash, newest).outerjoin(
-            at, (at.c.skill_id == skills.c.id) & tuple_(skills.c.slug, at.c.seq).in_(chunk)
+    rest = iter(places.items())
+    while chunk := dict(islice(rest, PLACES)):
+        wanted = case(chunk, value=skills.c.slug)  # by which the index of places is used
+        at = (
+            select(row.entry_hash)
+            .where(row.skill_id == skills.c.id, row.seq == wanted)
+            .scalar_subquery()
         )
-        slugs = [slug for slug, _ in chunk]
-        for slug, seq, digest, last in connection.execute(
-            statement.where(records.among(connection, skills.c.slug, slugs))
-        ):
-            found[slug] = (None if seq is None else Entry(seq, digest), last or 0)
+        rows = connection.execute(
+            select(skills.c.slug, at, newest).where(
+                records.among(connection, skills.c.slug, list(chunk))
+            )
+        )
+        for slug, digest, last in rows:
+            found[slug] = (None if digest is None else Entry(chunk[slug], digest), last or 0)
     return found
 
 

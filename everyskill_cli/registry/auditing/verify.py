@@ -205,6 +205,7 @@ class _Run:
             self.notes.add(damage)
 
     def _look_at_records(self, total: int) -> None:
+        lost = {d.slug for d in self.notes.damages if d.kind.startswith("history-")}
         while not self.watch.stopped:
             seen: dict[str, Entry] = {}
             with self.registry.database.reading(at_one_moment=True) as tx:
@@ -212,7 +213,7 @@ class _Run:
                 for skill in examine(tx, self.own, page):
                     for damage in skill.damages:
                         self.notes.add(damage)
-                    if skill.newest is not None:
+                    if skill.newest is not None and skill.slug not in lost:
                         seen[skill.slug] = skill.newest
                     self.notes.count(
                         skills=1,
