@@ -41,6 +41,14 @@ if TYPE_CHECKING:
         User,
         VersionState,
     )
+    from everyskill_cli.model.cleaning import (
+        DeletionAnswer,
+        Garbage,
+        GcAnswer,
+        PurgeAnswer,
+        PurgeResult,
+        RemovedObject,
+    )
     from everyskill_cli.model.comparing import DiffAnswer, DiffSide, FieldChange, FileDiff
     from everyskill_cli.model.installs import (
         InstallAnswer,
@@ -111,6 +119,7 @@ __all__ = [
     "CheckStatus",
     "Condemned",
     "ConfigAnswer",
+    "DeletionAnswer",
     "DiffAnswer",
     "DiffSide",
     "DoctorAnswer",
@@ -121,6 +130,8 @@ __all__ = [
     "FileDiff",
     "FileEntry",
     "Finding",
+    "Garbage",
+    "GcAnswer",
     "Head",
     "InstallAnswer",
     "InstallResult",
@@ -137,6 +148,8 @@ __all__ = [
     "PublishAnswer",
     "PublishResult",
     "PublishStatus",
+    "PurgeAnswer",
+    "PurgeResult",
     "RateAnswer",
     "RateResult",
     "RateStatus",
@@ -148,6 +161,7 @@ __all__ = [
     "ReleaseAnswer",
     "ReleaseResult",
     "ReleaseStatus",
+    "RemovedObject",
     "SchemaChange",
     "Scope",
     "Setting",
@@ -247,6 +261,14 @@ _HOMES = {
         "InstalledPage",
         "InstalledSkill",
         "OutdatedPage",
+    ),
+    "cleaning": (
+        "DeletionAnswer",
+        "Garbage",
+        "GcAnswer",
+        "PurgeAnswer",
+        "PurgeResult",
+        "RemovedObject",
     ),
     "comparing": (
         "DiffAnswer",

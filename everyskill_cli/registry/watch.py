@@ -21,3 +21,9 @@ class Watch:
 
     def install(self, done: int, total: int) -> None:
         """Hear that so many of the skills to install lie ready."""
+
+    def look(self, done: int, total: int) -> None:
+        """Hear that so many of about so many objects of the store were looked at."""
+
+    def collect(self, done: int, total: int) -> None:
+        """Hear that so many of the objects to delete were seen to."""
