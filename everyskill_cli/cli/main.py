@@ -34,6 +34,8 @@ COMMANDS = (  # in the order of the help; each is a function of its name in a mo
     "yank",
     "unyank",
     "use",
+    "gc",
+    "purge",
     "doctor",
     "config",
     "upgrade",

@@ -236,6 +236,16 @@ SkillVersion = Annotated[
     ),
 ]
 
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "-j",
+        "--jobs",
+        parser=whole_number(1, 64),
+        metavar="N",
+        help="Connections to the store at once, 1 to 64.",
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would happen, and write nothing.")
 ]

@@ -52,16 +52,7 @@ def publish(
         bool,
         typer.Option("--fail-fast", help="Publish nothing more once a skill is refused or fails."),
     ] = False,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "-j",
-            "--jobs",
-            parser=options.whole_number(1, 64),
-            metavar="N",
-            help="Connections to the store at once, 1 to 64.",
-        ),
-    ] = None,
+    jobs: options.Jobs = None,
     strict: options.Strict = False,
     allow_secret: options.AllowSecret = None,
     summary: options.Summary = None,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from everyskill_cli.chain import timestamp
 from everyskill_cli.database.queries import purging, skills, versions
 from everyskill_cli.errors import NotFound
-from everyskill_cli.model import Reference, Skill, SkillVersion, Tombstone
+from everyskill_cli.model import Reference, Skill, SkillVersion
+from everyskill_cli.registry.epitaph import epitaph
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
@@ -93,13 +93,7 @@ def absent(tx: Transaction, slug: str) -> NotFound:
     tombstone = purging.buried(tx, [slug]).get(slug)
     if tombstone is None:
         return NotFound(f"There is no skill {slug}.", "See what there is: everyskill list")
-    return NotFound(deleted(tombstone), "Its slug is never free again. Others: everyskill list")
-
-
-def deleted(tombstone: Tombstone) -> str:
-    """Say when and why a skill was deleted."""
-    why = tombstone.reason.rstrip(".")
-    return f"{tombstone.slug} was deleted on {timestamp(tombstone.created_at)[:10]}: {why}."
+    return NotFound(epitaph(tombstone), "Its slug is never free again. Others: everyskill list")
 
 
 def purged(tx: Transaction, slug: str, version: SkillVersion) -> NotFound:

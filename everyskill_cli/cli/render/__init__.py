@@ -23,13 +23,16 @@ if TYPE_CHECKING:
     from everyskill_cli.model import (
         CheckAnswer,
         ConfigAnswer,
+        DeletionAnswer,
         DiffAnswer,
         DoctorAnswer,
+        GcAnswer,
         InstallAnswer,
         InstalledPage,
         JsonObject,
         OutdatedPage,
         PublishAnswer,
+        PurgeAnswer,
         RateAnswer,
         RatingPage,
         ReleaseAnswer,
@@ -54,6 +57,9 @@ if TYPE_CHECKING:
         | InstallAnswer
         | InstalledPage
         | OutdatedPage
+        | GcAnswer
+        | PurgeAnswer
+        | DeletionAnswer
         | DoctorAnswer
         | ConfigAnswer
         | UpgradeAnswer

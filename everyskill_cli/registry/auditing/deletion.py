@@ -12,7 +12,7 @@ from everyskill_cli.model import DeletionAnswer, Finding, Reference, RemovedObje
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.auditing.condemning import require_own_store
 from everyskill_cli.registry.auditing.purge import Consent
-from everyskill_cli.registry.auditing.taking import take_out
+from everyskill_cli.registry.auditing.taking import COPIES, take_out
 from everyskill_cli.registry.commits import require_committed
 from everyskill_cli.registry.lookup import Found, find_skill
 
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
 
 NOTHING = purging.Amount(0, 0, 0)
-COPIES = (
-    "Copies elsewhere stay: where it was installed, in caches of other machines, in backups and old"
-    " versions of the bucket."
-)
 
 
 def delete_skill(

@@ -25,7 +25,7 @@ from everyskill_cli.model import (
 )
 from everyskill_cli.registry import Registry, events
 from everyskill_cli.registry.auditing.condemning import require_own_store
-from everyskill_cli.registry.auditing.taking import take_out
+from everyskill_cli.registry.auditing.taking import COPIES, take_out
 from everyskill_cli.registry.commits import require_committed
 from everyskill_cli.registry.excerpt import excerpt
 from everyskill_cli.registry.lookup import find_skill, find_version
@@ -132,14 +132,10 @@ def _said(plan: _Plan) -> list[str]:
             then = f"{holder.slug}@{heir} becomes that" if heir else "then none of it is published"
             this += f", the published version; {then}"
         lines.append(this)
-    return [*lines, *STAYS]
+    return [*lines, ROWS, COPIES]
 
 
-STAYS = (
-    "The rows stay: names, descriptions, metadata, lists of files, messages. So do copies elsewhere:"
-    " where it was installed, in caches of other machines, in backups and old versions of the"
-    " bucket.",
-)
+ROWS = "The rows stay, with names, descriptions, metadata, lists of files and messages."
 
 
 def _texts(registry: Registry, plan: _Plan) -> tuple[dict[str, str | None], tuple[Finding, ...]]:
@@ -255,5 +251,5 @@ def _answer(
         size_bytes=plan.version.size_bytes,
         results=results,
         objects=(gone,),
-        warnings=(*warnings, Finding("rows-stay", " ".join(STAYS))),
+        warnings=(*warnings, Finding("rows-stay", ROWS), Finding("copies-stay", COPIES)),
     )

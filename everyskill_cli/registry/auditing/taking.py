@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from everyskill_cli.model import DeletionAnswer, PurgeAnswer
     from everyskill_cli.registry import Registry
 
+COPIES = (
+    "Copies elsewhere stay: where it was installed, in caches of other machines, in backups and old"
+    " versions of the bucket."
+)
 Status: TypeAlias = Literal["deleted", "absent", "kept", "busy", "failed"]
 
 

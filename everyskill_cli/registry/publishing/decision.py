@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from everyskill_cli.errors import Conflict
 from everyskill_cli.model import Finding
-from everyskill_cli.registry.lookup import deleted as said_deleted
+from everyskill_cli.registry.epitaph import epitaph
 
 if TYPE_CHECKING:
     from everyskill_cli.model import Head, Tombstone
@@ -103,7 +103,7 @@ def _before(head: Head | None, content_hash: str) -> int | None:
 def deleted(tombstone: Tombstone) -> Conflict:
     """Say that a skill was deleted whole, and its slug is never free again."""
     return Conflict(
-        said_deleted(tombstone),
+        epitaph(tombstone),
         "The slug of a deleted skill is never free again. Publish under another one: --slug SLUG",
     )
 
