@@ -19,6 +19,7 @@ from everyskill_cli.cli.render.blocks import (
 from everyskill_cli.cli.render.words import (
     Words,
     command,
+    counted,
     flowing,
     moment,
     named,
@@ -85,19 +86,17 @@ def _garbage_row(thing: Garbage, now: datetime) -> tuple[Words, ...]:
 
 
 def _sums(value: GcAnswer) -> Words:
-    def sum_of(count: int, amount: int, word: str) -> Words:
-        return say(f"{count:,} {word} (", plain=f"{count:,} {word} (") + size(amount) + say(")")
-
-    parts = [
-        sum_of(value.objects, value.objects_bytes, "objects"),
-        sum_of(value.garbage, value.garbage_bytes, "garbage"),
-        sum_of(value.young, value.young_bytes, f"younger than {_said(value.older_than)}"),
-        sum_of(value.deleted, value.deleted_bytes, "deleted"),
-    ]
-    line = parts[0]
-    for part in parts[1:]:
-        line += say(", ") + part
-    return line
+    """Count up: a terminal is told what there is, a pipe is told the same four things always."""
+    young = f"younger than {_said(value.older_than)}"
+    sums = (
+        (value.objects, value.objects_bytes, "objects", "in all"),
+        (value.garbage, value.garbage_bytes, "garbage", "garbage"),
+        (value.young, value.young_bytes, "young", young),
+        (value.deleted, value.deleted_bytes, "deleted", "deleted"),
+    )
+    plain = ", ".join(f"{count:,} {word} ({amount})" for count, amount, word, _ in sums)
+    shown = [f"{c:,} {text} ({size(amount).shown})" for c, amount, _, text in sums if c]
+    return say(", ".join(shown) or "The store is empty", plain=plain)
 
 
 def _said(seconds: int) -> str:
@@ -166,7 +165,14 @@ def deleted(value: DeletionAnswer, _now: datetime) -> list[Block]:
             Field("ratings", only_piped(value.ratings)),
             Field("uses", only_piped(value.uses)),
         )
-        rows = f"{value.versions:,} versions, {value.ratings:,} ratings, {value.uses:,} uses"
+        rows = ", ".join(
+            counted(number, word).shown
+            for number, word in (
+                (value.versions, "version"),
+                (value.ratings, "rating"),
+                (value.uses, "use"),
+            )
+        )
         blocks += [
             Headline(status(value.status) + say(f" {tombstone.slug}", "strong") + aside),
             Fields(
@@ -181,8 +187,8 @@ def deleted(value: DeletionAnswer, _now: datetime) -> list[Block]:
             ),
         ]
     if value.objects:
-        counted = Counter(each.status for each in value.objects)
-        said = ", ".join(f"{count:,} {word}" for word, count in counted.items())
+        found = Counter(each.status for each in value.objects)
+        said = ", ".join(f"{count:,} {word}" for word, count in found.items())
         blocks.append(Fields((Field("objects", only_shown(said)),), place="screen"))
         blocks.append(Fields(_object_fields(value.objects), place="pipe"))
     return blocks
