@@ -140,9 +140,9 @@ class _Run:
         if self.orphans * 2 <= self.objects:
             return None
         return Conflict(
-            f"{self.orphans:,} of {self.objects:,} objects belong to no version of this registry:"
-            " more than half. Is its database restored from an older backup, or not the one that"
-            " the store was filled from?",
+            f"{self.orphans:,} of {self.objects:,} objects belong to no version of this registry,"
+            " more than half: as if its database were restored from an older backup, or not the one"
+            " that the store was filled from.",
             "Check EVERYSKILL_DATABASE_URL (everyskill list); where all is as it should be, add"
             " --force to --delete.",
         )
