@@ -26,11 +26,9 @@ from tests.figures import Count
 from tests.forks import Forks
 from tests.registries import make_registry
 from tests.servers.faults import Fault
-from tests.sites import Site
-from tests.test_kills import thinned
-from tests.yards import Yard, key_of
+from tests.sites import S3Stores
+from tests.yards import CHANGES, Yard, key_of, on_folders, on_one
 
-on_folders = pytest.mark.parametrize("yard", ["folder"], indirect=True)
 LEFT = ".staging-0123456789abcdef"
 
 
@@ -150,6 +148,7 @@ def test_purged_bytes_that_came_again_have_no_grace(yard: Yard) -> None:
     yard.site.audit()
 
 
+@on_folders
 def test_many_objects_are_asked_about_in_pages(yard: Yard, monkeypatch) -> None:
     monkeypatch.setattr(gc, "PAGE", 2)
     monkeypatch.setattr(gc, "LISTED_MAX", 3)
@@ -199,9 +198,7 @@ def test_more_than_half_of_all_objects_are_not_deleted_without_force(yard: Yard)
     assert yard.collect(delete=True, force=True).deleted == 4
 
 
-def test_nothing_is_deleted_in_a_store_that_is_not_this_registrys(
-    yard: Yard, database_url, tmp_path
-) -> None:
+def test_nothing_is_deleted_in_a_store_that_is_not_this_registrys(yard: Yard, tmp_path) -> None:
     yard.plant("a")
     before = yard.stored()
     options = GcOptions(older_than=timedelta(), delete=True, force=True)
@@ -232,9 +229,9 @@ def test_an_empty_registry_with_an_empty_store_is_clean(database_url, tmp_path) 
 
 
 @on_folders
-def test_who_may_not_write_deletes_nothing(yard: Yard, database_url, cli: Commands) -> None:
+def test_who_may_not_write_deletes_nothing(yard: Yard, cli: Commands) -> None:
     yard.plant("a", days=9)
-    before = yard.stored()
+    before, database_url = yard.stored(), yard.env["EVERYSKILL_DATABASE_URL"]
     if database_url.startswith("sqlite"):
         file = Path(database_url.removeprefix("sqlite:///"))
         yard.registry.close()
@@ -280,6 +277,7 @@ def test_an_object_is_left_to_the_collector_that_marked_it_unless_that_one_died(
     assert yard.marks() == {key: True}
 
 
+@on_folders
 def test_of_two_collectors_one_marks_an_object(yard: Yard) -> None:
     keys = yard.plant("a", "b", "c")
     with yard.registry.database.writing() as tx:
@@ -302,6 +300,7 @@ def test_two_collectors_at_once_delete_everything_once(yard: Yard, everyskill) -
     assert list(yard.marks().values()) == [True] * 60
 
 
+@on_folders
 @pytest.mark.parametrize("number", [1, 3])
 def test_ctrl_c_is_heard_between_two_objects(yard: Yard, number: int) -> None:
     yard.plant(*"abcdefgh")
@@ -318,16 +317,12 @@ def test_ctrl_c_is_heard_between_two_objects(yard: Yard, number: int) -> None:
     assert set(yard.marks().values()) == {True}
 
 
-@pytest.mark.parametrize("yard", ["s3"], indirect=True)
 def test_a_store_that_does_not_answer_may_still_delete_so_publishers_wait(
-    yard: Yard, fault_proxy, local_s3, database_url, tmp_path
+    fault_proxy, fault_environment, local_s3, tmp_path
 ) -> None:
-    prefix = local_s3.prefix()
-    env = {**yard.env, **local_s3.environment(prefix, endpoint=fault_proxy.endpoint)}
-    env["EVERYSKILL_DATABASE_URL"] = f"sqlite:///{tmp_path}/faulty.db"
-    faulty = Yard(env["EVERYSKILL_DATABASE_URL"], yard._stores, tmp_path / "faulty")
-    faulty.env.update(env)
-    with closing(faulty.registry):
+    faulty = Yard(f"sqlite:///{tmp_path}/registry.db", S3Stores(local_s3), tmp_path)
+    faulty.env.update(fault_environment)
+    with closing(faulty):
         for text in ("Four.", "Five.", "Six."):
             faulty.publish(text)
         keys = sorted(
@@ -356,7 +351,7 @@ def test_a_store_that_does_not_answer_may_still_delete_so_publishers_wait(
 # The command
 
 
-@on_folders
+@on_one
 def test_the_command_lists_and_then_deletes(yard: Yard, cli: Commands) -> None:
     yard.plant("a", days=9)
     yard.plant("b")
@@ -382,41 +377,29 @@ def test_the_command_lists_and_then_deletes(yard: Yard, cli: Commands) -> None:
     assert cli("gc", "--older-than", "0", "--delete", "--force").code == 0
 
 
-@on_folders
 @pytest.mark.parametrize("time", ["", "7", "d", "1w", "-1d", "1.5h", "7d ", "9999999d"])
-def test_a_time_that_is_none_is_a_usage_error(cli: Commands, time: str) -> None:
-    done = cli("gc", f"--older-than={time}")
+def test_a_time_that_is_none_is_a_usage_error(capsys, time: str) -> None:
+    done = Commands(capsys)("gc", f"--older-than={time}")
     assert_failed(done, UsageError.code, "is not a time such as 30m, 12h or 7d, or 0")
 
 
 # Killed after every step
 
 
-def kill_points(forks: Forks, site: Site, *words: str) -> list[tuple[int, str]]:
-    """The steps of a command that are worth a kill; it is run to its end for that."""
-    done = forks.run(*words, env=site.env)
-    assert done.code == 0, done
-    return thinned(done.steps)
-
-
-@on_folders
-def test_a_collector_killed_after_any_step_leaves_nothing_half_done(
-    yard: Yard, forks: Forks, count: Count
-) -> None:
+def kill_everywhere(yard: Yard, forks: Forks, count: Count, *, thin: bool) -> None:
     words = ("gc", "--older-than", "0", "--delete", "--force", "-j", "1", "--json")
     needed = yard.stored()
     wanted = (yard.skill("Wanted.") / "SKILL.md").read_text()
     yard.plant(wanted, "a")
-    points = kill_points(forks, yard.site, *words)
-    names = {name for _, name in points}
-    assert {"INSERT INTO condemned", "UPDATE condemned", "COMMIT", "os.unlink"} <= names
+    steps = list(enumerate(forks.run(*words, env=yard.env).steps))
+    points = [(number, name) for number, name in steps if not thin or name in CHANGES]
+    assert {"INSERT INTO condemned", "UPDATE condemned", "COMMIT"} <= {name for _, name in points}
     yard.site.query("DELETE FROM condemned")
     for number, _ in points:
         yard.plant(wanted, "a")
         killed = forks.run(*words, env=yard.env, kill_after=number)
         assert killed.code == -9
         yard.site.audit()
-        yard.site.audit("other")
         again = forks.run(*words, env=yard.env)
         assert again.code == 0
         assert {each["status"] for each in again.json["results"]} <= {"deleted", "busy"}
@@ -426,6 +409,20 @@ def test_a_collector_killed_after_any_step_leaves_nothing_half_done(
         assert set(yard.marks().values()) <= {True}
         yard.site.query("DELETE FROM condemned")
     count("gc killed after a step", kills=len(points))
+
+
+@on_folders
+def test_a_collector_killed_after_a_step_leaves_nothing_half_done(
+    yard: Yard, forks: Forks, count: Count
+) -> None:
+    kill_everywhere(yard, forks, count, thin=True)
+
+
+@pytest.mark.long
+def test_a_collector_killed_after_every_step_leaves_nothing_half_done(
+    yard: Yard, forks: Forks, count: Count
+) -> None:
+    kill_everywhere(yard, forks, count, thin=False)
 
 
 @on_folders

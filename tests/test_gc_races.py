@@ -123,7 +123,7 @@ def hold(site: Site, folder: Path, seconds: float, count: Count) -> None:
 
 
 def test_publishers_and_collectors_for_a_few_seconds(database_url, tmp_path, count):
-    hold(site_of(database_url, FolderStores(tmp_path), tmp_path), tmp_path, 5.0, count)
+    hold(site_of(database_url, FolderStores(tmp_path), tmp_path), tmp_path, 4.0, count)
 
 
 @pytest.mark.long

@@ -66,6 +66,20 @@ def condemn(connection: Connection, content_url: str, stale: timedelta) -> Conde
     return None if row is None else Condemned(content_url, row.since, None)
 
 
+def unfinished(connection: Connection, stale: timedelta, limit: int) -> list[str]:
+    """List objects whose mark is of a collector that died before it noted that it was done."""
+    rows = connection.scalars(
+        select(condemned.c.content_url)
+        .where(
+            condemned.c.deleted_at.is_(None),
+            condemned.c.since < records.now(connection) - stale,
+        )
+        .order_by(condemned.c.content_url)
+        .limit(limit)
+    )
+    return list(rows)
+
+
 def finish(connection: Connection, mark: Condemned) -> bool:
     """Note that nobody deletes the object any more; False where the mark is not ours any more."""
     done = connection.execute(

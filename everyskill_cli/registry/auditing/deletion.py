@@ -117,11 +117,15 @@ def _said(found: Found, amount: purging.Amount, notes: tuple[Finding, ...]) -> l
     return [
         f"These rows of {found.skill.slug} will be deleted for good, and the objects that no other"
         " skill has:",
-        f"  {amount.versions:,} versions, 1 to {found.skill.latest_version}, and their events",
-        f"  {amount.ratings:,} ratings and {amount.uses:,} uses",
+        f"  {_counted(amount.versions, 'version')} with everything that happened to them",
+        f"  {_counted(amount.ratings, 'rating')} and {_counted(amount.uses, 'use')}",
         "Its slug is never free again; who asks for it is told when and why it was deleted.",
         *(note.message for note in notes),
     ]
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
 
 
 def _notes(tx: Transaction, found: Found) -> tuple[Finding, ...]:

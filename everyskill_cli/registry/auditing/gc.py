@@ -23,6 +23,7 @@ from everyskill_cli.errors import (
 from everyskill_cli.model import Finding, Garbage, GcAnswer
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.auditing.condemning import (
+    STALE,
     Outcome,
     problem_of,
     remove_all,
@@ -165,13 +166,22 @@ class _Run:
             for found, is_purged in self.pile:
                 known[found.key] = found, is_purged
                 yield found.key, is_purged
+            yield from ((key, False) for key in self._unfinished())
 
         for key, outcome, error in remove_all(self.registry, begin(), jobs, self._may_go_on):
+            if key not in known:
+                continue  # it is not in the store, and so no garbage
             found, is_purged = known.pop(key)
             yield found, "purged" if is_purged else "orphan", outcome, error
         for found in self.leftovers:
             if self._may_go_on():
                 yield found, "leftover", *self._discard(found)
+
+    def _unfinished(self) -> list[str]:
+        """Give what collectors that died had deleted: their marks still keep publishers waiting."""
+        with self.registry.database.reading() as tx:
+            keys = garbage.unfinished(tx, STALE, PAGE)
+        return [key for key in keys if self.registry.store.head(key) is None]
 
     def _discard(self, found: ObjectInfo) -> tuple[Outcome, EveryskillError | None]:
         try:
