@@ -13,10 +13,26 @@ import pytest
 
 from everyskill_cli import errors, model
 from everyskill_cli.cli import render
-from everyskill_cli.cli.render import batches, checking, differing, installing, lists, verbs
+from everyskill_cli.cli.render import (
+    batches,
+    checking,
+    cleaning,
+    differing,
+    installing,
+    lists,
+    verbs,
+)
 from everyskill_cli.cli.render.blocks import Column
 from everyskill_cli.errors import EveryskillError
-from everyskill_cli.model import PublishAnswer, RateAnswer, ReleaseAnswer, ShowAnswer, UseAnswer
+from everyskill_cli.model import (
+    DeletionAnswer,
+    PublishAnswer,
+    PurgeAnswer,
+    RateAnswer,
+    ReleaseAnswer,
+    ShowAnswer,
+    UseAnswer,
+)
 from tests.samples import ANSWERS, ROOT, filled, hints_of
 
 DOCUMENT = (ROOT / "docs/json.md").read_text(encoding="utf-8")
@@ -117,6 +133,7 @@ def test_the_error_object_is_documented() -> None:
         ("list --installed`, `outdated", installing.INSTALLED_COLUMNS),
         ("diff --stat", differing.STAT_COLUMNS),
         ("check", checking.COLUMNS),
+        ("gc", cleaning.GC_COLUMNS),
         ("doctor", lists.CHECK_COLUMNS),
         ("config", lists.SETTING_COLUMNS),
         ("upgrade", verbs.UPGRADE_COLUMNS),
@@ -153,6 +170,8 @@ def keys_of(value: object) -> list[str]:
         ("yank", ReleaseAnswer),
         ("unyank", ReleaseAnswer),
         ("use", UseAnswer),
+        ("purge", PurgeAnswer),
+        ("purge --everything", DeletionAnswer),
     ],
 )
 def test_the_keys_of_an_action_in_a_pipe_are_documented(command: str, kind: type) -> None:
