@@ -13,7 +13,7 @@ from everyskill_cli.database.queries import garbage
 from everyskill_cli.errors import Conflict, NotReady, Unavailable, UsageError
 from everyskill_cli.model import Reference
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.auditing import gc
+from everyskill_cli.registry.auditing import condemning, gc
 from everyskill_cli.registry.auditing.condemning import STALE, remove_all
 from everyskill_cli.registry.auditing.gc import GcOptions, collect
 from everyskill_cli.registry.auditing.pile import Pile
@@ -346,6 +346,30 @@ def test_a_store_that_does_not_answer_may_still_delete_so_publishers_wait(
             faulty.collect(delete=True)
         faulty.age_marks()
         assert faulty.collect(delete=True).deleted == 1
+
+
+def test_a_deletion_whose_turn_comes_too_late_is_not_begun(yard: Yard, monkeypatch) -> None:
+    monkeypatch.setattr(condemning, "BEGIN_SECONDS", -1.0)
+    [key] = yard.plant("a")
+    with pytest.raises(Unavailable, match="too late"):
+        yard.collect(delete=True)
+    assert key in yard.stored()
+    assert yard.marks() == {key: True}  # nobody deletes it: publishers may go on
+
+
+@on_folders
+def test_a_collector_that_was_held_up_beyond_its_time_says_what_it_did(
+    yard: Yard, forks: Forks
+) -> None:
+    """Nothing keeps a process from being stopped for ten minutes between two of its steps."""
+    yard.plant((yard.skill("Wanted.") / "SKILL.md").read_text())
+    words = ("gc", "--older-than", "0", "--delete", "--json")
+    collector = forks.start(words, env=yard.env, halt_after="COMMIT").wait_until_halted()
+    yard.age_marks()
+    key = yard.publish("Wanted.", "third")
+    done = collector.resume().wait()
+    assert (done.code, done.error["type"]) == (7, "IntegrityFailure")
+    assert Path(key).name in done.error["message"]
 
 
 # The command

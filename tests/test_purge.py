@@ -18,7 +18,7 @@ from everyskill_cli.registry.auditing.deletion import delete_skill
 from everyskill_cli.registry.auditing.purge import purge
 from everyskill_cli.registry.rate import rate
 from everyskill_cli.registry.use import Use, record
-from tests.commands import PROGRAM, Commands, assert_failed, rows
+from tests.commands import PROGRAM, Commands, as_ordinary_user, assert_failed, rows
 from tests.figures import Count
 from tests.forks import Forks
 from tests.yards import CHANGES, Yard, on_folders, on_one
@@ -203,6 +203,55 @@ def test_a_publisher_who_is_overtaken_by_the_purge_is_refused(yard: Yard, forks:
     yard.site.audit("late")
 
 
+@on_folders
+def test_an_installer_who_is_overtaken_by_the_purge_is_told(
+    yard: Yard, forks: Forks, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words, act, says in (
+        (("demo@2",), lambda: purged(yard, "demo@2"), f"purged just now: {WHY}"),
+        (("demo",), lambda: deleted(yard, "demo"), "deleted just now"),
+    ):
+        line = ("show", *words, "--content", "--json")
+        reader = forks.start(line, env=yard.env, halt_after="SELECT ratings").wait_until_halted()
+        act()
+        done = reader.resume().wait()
+        assert (done.code, done.error["type"]) == (4, "NotFound")
+        assert says in done.error["message"]
+
+
+# Beside raters, publishers and other purges
+
+
+@on_folders
+def test_raters_publishers_and_purges_at_once(yard: Yard, forks: Forks) -> None:
+    """None waits for another in a circle, and every count is right at the end."""
+    for number in range(6):
+        yard.publish(f"Text {number}.")
+        yard.publish(f"Text {number}.", "other")
+    rated = [f"{slug}@{number}" for number in range(1, 8) for slug in ("demo", "other")]
+    rating = [("rate", name, "4", "--json") for name in rated]
+    purging = [("purge", f"demo@{n}", "--reason", WHY, "--yes", "--json") for n in range(3, 8)]
+    publishing = [("publish", yard.skill(f"More {n}."), "--json") for n in range(5)]
+    deleting = [("purge", "other", "--everything", "--reason", WHY, "--yes", "--json")]
+    runs = [rating, purging, list(reversed(purging)), publishing, rating[::-1], deleting]
+    started = [
+        forks.start(*run, env={**yard.env, "EVERYSKILL_USER": f"user-{n}@example.org"})
+        for n, run in enumerate(runs)
+    ]
+    ended = [fork.wait_all() for fork in started]
+    assert {done.code for done in ended[0] + ended[4]} <= {0, 4, 5}
+    for run in (ended[1], ended[2], ended[3], ended[5]):
+        assert [done.stderr for done in run if done.code] == []
+    statuses = [done.json["status"] for done in ended[1] + ended[2]]
+    assert statuses.count("purged") == statuses.count("unchanged") == len(purging)
+    standing = yard.site.audit()
+    assert len(standing.versions) == 13
+    assert yard.site.audit("other").versions == ()
+    yard.collect(delete=True, force=True)
+    yard.site.audit()
+
+
 # What it refuses, and whom it asks
 
 
@@ -385,6 +434,23 @@ def test_an_object_that_a_collector_is_about_to_delete_is_left_to_it(yard: Yard)
     yard.age_marks()
     [each] = taking.take_out(yard.registry, [orphan], is_purged=False)
     assert each.status == "deleted"
+
+
+@on_one
+def test_an_object_that_may_not_be_deleted_is_named_and_goes_with_the_next_run(
+    yard: Yard, cli: Commands
+) -> None:
+    folder = (yard.root / yard.publish("Two.")).parent
+    folder.chmod(0o555)
+    done = as_ordinary_user("purge", "demo@2", "--reason", WHY, "--yes", "--json")
+    folder.chmod(0o755)
+    assert (done.code, done.error["type"]) == (10, "PartialFailure")
+    assert str(folder) in done.error["message"]
+    [gone] = done.json["objects"]
+    assert (gone["status"], gone["error"]["type"]) == ("failed", "Forbidden")
+    assert yard.site.audit().events[-1] == "purge"
+    again = cli("purge", "demo@2", "--reason", WHY, "--yes", "--json")
+    assert (again.code, again.json["objects"][0]["status"]) == (0, "deleted")
 
 
 @on_folders

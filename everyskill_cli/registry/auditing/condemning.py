@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 STALE: Final = timedelta(minutes=10)  # docs/format.md: after this a collector is taken for dead
 # Of those ten minutes, until a deletion must have begun; one takes five at most, with all retries.
 BEGIN_SECONDS: Final = 60.0
+TRIES: Final = 10  # to take a mark over that others take over as well
 
 Outcome: TypeAlias = Literal["deleted", "kept", "busy", "failed"]
 
@@ -82,7 +83,7 @@ def remove_all(
             if len(flying) >= jobs:
                 yield _land(registry, flying.popleft())
             begun = _now()
-            marked = _mark(registry, key, timedelta() if is_purged else STALE)
+            marked = _mark(registry, key, is_purged=is_purged)
             if isinstance(marked, Removal):
                 yield marked
             else:
@@ -93,15 +94,18 @@ def remove_all(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _mark(registry: Registry, key: str, stale: timedelta) -> Condemned | Removal:
+def _mark(registry: Registry, key: str, *, is_purged: bool) -> Condemned | Removal:
     try:
-        with registry.database.writing() as tx:
-            mark = garbage.condemn(tx, key, stale)
+        for _ in range(TRIES if is_purged else 1):  # of several purges at once each wins one
+            with registry.database.writing() as tx:
+                mark = garbage.condemn(tx, key, timedelta() if is_purged else STALE)
+            if mark is not None:
+                return mark
     except ObjectInUse:
         return Removal(key, "kept")
     except EveryskillError as error:
         return Removal(key, "failed", error)
-    return mark or Removal(key, "busy")
+    return Removal(key, "busy")
 
 
 def _delete(store: Store, key: str, begun: tuple[float, float]) -> None:
