@@ -22,6 +22,7 @@ from tests.servers.moto_server import MotoServer
 from tests.servers.postgres import BINARIES, OwnPostgresServer, PostgresServer, open_postgres
 from tests.servers.s3 import S3Server, running_bucket
 from tests.servers.seaweedfs import open_s3
+from tests.yards import postgres_template, yard  # noqa: F401 - the same
 
 # A busy machine is no bug, and the checkout may be somebody else's.
 settings.register_profile("everyskill", deadline=None, database=None)

@@ -16,6 +16,7 @@ from everyskill_cli.cli import render
 from everyskill_cli.cli.render import (
     batches,
     checking,
+    cleaning,
     differing,
     installing,
     lists,
@@ -25,7 +26,9 @@ from everyskill_cli.cli.render import (
 from everyskill_cli.cli.render.blocks import Column
 from everyskill_cli.errors import EveryskillError
 from everyskill_cli.model import (
+    DeletionAnswer,
     PublishAnswer,
+    PurgeAnswer,
     RateAnswer,
     ReleaseAnswer,
     ShowAnswer,
@@ -132,6 +135,7 @@ def test_the_error_object_is_documented() -> None:
         ("list --installed`, `outdated", installing.INSTALLED_COLUMNS),
         ("diff --stat", differing.STAT_COLUMNS),
         ("check", checking.COLUMNS),
+        ("gc", cleaning.GC_COLUMNS),
         ("doctor", lists.CHECK_COLUMNS),
         ("config", lists.SETTING_COLUMNS),
         ("upgrade", verbs.UPGRADE_COLUMNS),
@@ -168,6 +172,8 @@ def keys_of(value: object) -> list[str]:
         ("yank", ReleaseAnswer),
         ("unyank", ReleaseAnswer),
         ("use", UseAnswer),
+        ("purge", PurgeAnswer),
+        ("purge --everything", DeletionAnswer),
     ],
 )
 def test_the_keys_of_an_action_in_a_pipe_are_documented(command: str, kind: type) -> None:

@@ -323,6 +323,37 @@ def test_a_prefix_that_begins_alike_is_another_store(place: Place, store: Store)
     assert [one.key for one in store.list()] == [GOOD]
 
 
+# What writers that were killed left aside, and the clock
+
+
+def test_leftovers_are_named_and_removed_and_nothing_else_is(place: Place, store: Store) -> None:
+    store.put(GOOD, DATA, "text/plain")
+    probe, staged = f"everyskill-probe-{'0' * 16}", f".staging-{'a' * 16}"
+    mine = [probe, f"{probe}-link"]
+    if place.settings is None:  # a service writes whole or not at all, and leaves nothing aside
+        mine = [staged, *mine, f"sha256/ab/{staged}"]
+    others = (f"{staged}x", f"sha256/zz/{staged}", f"other/{staged}", "everyskill-probe-x", "notes")
+    for name in (*mine, *others):
+        place.plant(name, b"left")
+    before = datetime.now(UTC) - timedelta(seconds=5)
+    found = list(store.leftovers())
+    assert [(one.key, one.size) for one in found] == [(name, 4) for name in mine]
+    assert all(before <= one.modified <= datetime.now(UTC) + timedelta(seconds=5) for one in found)
+    for name in mine * 2:
+        store.discard(name)
+    for name in (*others, GOOD, MARKER, f"../{staged}", ""):
+        with pytest.raises(IntegrityFailure):
+            store.discard(name)
+    assert place.names() == sorted([*others, GOOD])
+
+
+def test_the_clock_of_a_store_is_the_one_that_dates_its_objects(store: Store) -> None:
+    store.put(GOOD, DATA, "text/plain")
+    [one] = store.list()
+    assert abs(store.now() - one.modified) < timedelta(seconds=5)
+    assert store.now().tzinfo is UTC
+
+
 # The marker
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import typer
 
@@ -25,3 +25,20 @@ def _ask(what: str) -> None:
     if not render.question(f"{what} Go on?"):
         render.note("Nothing was changed.")
         raise typer.Abort
+
+
+def consent_to(verb: str, *, yes: bool) -> Callable[[Sequence[str], str], None] | None:
+    """Make what tells a person what will be done, and asks; None where --yes has answered."""
+
+    def ask(said: Sequence[str], what: str) -> None:
+        if not sys.stdin.isatty():
+            raise UsageError(
+                f"{verb} deletes for good, and nobody is here to be asked.",
+                "Agree to it with --yes.",
+            )
+        render.note("\n".join(said))
+        if not render.question(what):
+            render.note("Nothing was changed.")
+            raise typer.Abort
+
+    return None if yes else ask

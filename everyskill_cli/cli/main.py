@@ -35,6 +35,8 @@ COMMANDS = (  # in the order of the help; each is a function of its name in a mo
     "unyank",
     "use",
     "verify",
+    "gc",
+    "purge",
     "doctor",
     "config",
     "upgrade",

@@ -26,6 +26,10 @@ class ObjectCondemned(Conflict):
     """The object is marked for deletion by garbage collection; it must be stored anew."""
 
 
+class ObjectInUse(Conflict):
+    """A version refers to the object, so it is none of garbage collection's."""
+
+
 class CommitUnknown(Unavailable):
     """COMMIT was sent and its answer was lost: the change may stand, or not."""
 
@@ -74,10 +78,27 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
+_RULES = {  # what a publisher meets who was overtaken by a purge
+    "the bytes were purged": (
+        "These bytes were purged from the registry and are not taken again.",
+        "Change the skill: what was purged must not come back.",
+    ),
+    "slug of a deleted skill": (
+        "A skill of this slug was deleted for good, and its slug is never free again.",
+        "Publish it under another one: --slug SLUG",
+    ),
+}
+
+
 def _refused(message: str) -> EveryskillError:
     line = message.strip().splitlines()[0]
     if "the object is condemned" in line:
         return ObjectCondemned("The object is being deleted by garbage collection.")
+    if "a version refers to the object" in line:
+        return ObjectInUse("A version refers to the object.")
+    for rule, (message, hint) in _RULES.items():
+        if rule in line:
+            return Conflict(message, hint)
     return Conflict(
         f"The database refused the change: {line.removeprefix('everyskill: ')}.",
         "Look at it as it is now (everyskill versions SLUG), then try again.",

@@ -47,7 +47,7 @@ class Cache:
         try:
             return self._objects.get(key)
         except IntegrityFailure:
-            self._drop(key)
+            self.drop(key)
         except EveryskillError:
             pass
         return None
@@ -99,7 +99,8 @@ class Cache:
     def _pin_path(self, birth_hash: str) -> Path:
         return self._folder / "versions" / birth_hash[:2] / f"{birth_hash}.json"
 
-    def _drop(self, key: str) -> None:
+    def drop(self, key: str) -> None:
+        """Keep an object no longer."""
         if self.writes:
             with suppress(EveryskillError):
                 self._objects.delete(key)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from everyskill_cli.model.actions import *
     from everyskill_cli.model.answers import *
     from everyskill_cli.model.bookkeeping import *
+    from everyskill_cli.model.cleaning import *
     from everyskill_cli.model.comparing import *
     from everyskill_cli.model.evidence import *
     from everyskill_cli.model.installs import *
@@ -113,6 +114,14 @@ _HOMES = {
         "DamageKind",
         "Looked",
         "VerifyAnswer",
+    ),
+    "cleaning": (
+        "DeletionAnswer",
+        "Garbage",
+        "GcAnswer",
+        "PurgeAnswer",
+        "PurgeResult",
+        "RemovedObject",
     ),
     "comparing": (
         "DiffAnswer",

@@ -13,6 +13,7 @@ from everyskill_cli.errors import IntegrityFailure, InvalidSkill, NotFound, Unav
 from everyskill_cli.installs.cache import Cache
 from everyskill_cli.model import Pin, SkillVersion
 from everyskill_cli.registry import Registry
+from everyskill_cli.registry.lookup import because
 from everyskill_cli.skill import SkillFile
 from everyskill_cli.stores import content_key
 
@@ -85,12 +86,14 @@ def there(registry: Registry, version: SkillVersion) -> Iterator[None]:
 
     Raises:
         NotReady: this is another registry's store, or nobody's.
+        NotFound: the version was purged, or its skill deleted, since it was looked up.
         IntegrityFailure: it is this registry's, and the object was removed.
     """
     try:
         yield
     except NotFound as error:
         _require_own(registry)
+        _require_standing(registry, version)
         raise IntegrityFailure(
             f"The bytes of version {version.version} are missing:"
             f" there is nothing at {registry.store.location(content_key(version.content_hash))}.",
@@ -106,6 +109,23 @@ def _require_own(registry: Registry) -> None:
     except Unavailable:
         return
     registry.store.claim(str(own), first=False)  # which writes nothing
+
+
+def _require_standing(registry: Registry, version: SkillVersion) -> None:
+    """Find that nobody has purged a version meanwhile; who cannot be asked has not."""
+    try:
+        with registry.database.reading() as tx:
+            is_there = versions.find(tx, version.skill_id, version.version) is not None
+            is_purged = bool(versions.purged(tx, [version.content_url]))
+            why = because(tx, version)
+    except Unavailable:
+        return
+    if is_purged or not is_there:
+        raise NotFound(
+            f"The content of version {version.version} was {'purged' if is_there else 'deleted'}"
+            f" just now{why}.",
+            "Run the same command again to see what there is instead.",
+        )
 
 
 def ahead(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from everyskill_cli.database.queries import skills, versions
+from everyskill_cli.database.queries import purging, skills, versions
 from everyskill_cli.errors import NotFound
 from everyskill_cli.model import Reference, Skill, SkillVersion
 from everyskill_cli.model.evidence import Entry
+from everyskill_cli.registry.epitaph import epitaph
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
@@ -35,7 +36,7 @@ def find_skill(tx: Transaction, slug: str) -> Found:
     """Find a skill by its slug, or NotFound."""
     found = skills.find(tx, slug)
     if found is None:
-        raise NotFound(f"There is no skill {slug}.", "See what there is: everyskill list")
+        raise absent(tx, slug)
     return Found(*found)
 
 
@@ -90,9 +91,24 @@ def find_version(tx: Transaction, found: Found, number: int) -> SkillVersion:
     return version
 
 
-def purged(slug: str, number: int) -> NotFound:
-    """Say that the bytes of a version were removed for good."""
+def absent(tx: Transaction, slug: str) -> NotFound:
+    """Say that there is no such skill, and why, where it was deleted whole."""
+    tombstone = purging.buried(tx, [slug]).get(slug)
+    if tombstone is None:
+        return NotFound(f"There is no skill {slug}.", "See what there is: everyskill list")
+    return NotFound(epitaph(tombstone), "Its slug is never free again. Others: everyskill list")
+
+
+def purged(tx: Transaction, slug: str, version: SkillVersion) -> NotFound:
+    """Say that the bytes of a version were removed for good, and why."""
+    this = f"{slug}@{version.version}"
     return NotFound(
-        f"The content of {slug}@{number} was purged.",
+        f"The content of {this} was purged{because(tx, version)}.",
         f"See what is left: everyskill versions {slug}",
     )
+
+
+def because(tx: Transaction, version: SkillVersion) -> str:
+    """Give the reason for which a version was purged, behind a colon."""
+    reason = purging.reason(tx, version.skill_id, version.version)
+    return f": {reason.rstrip('.')}" if reason else ""

@@ -19,7 +19,7 @@ from everyskill_cli.model import (
     SkillVersion,
 )
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.lookup import Found, find_skill, find_version, number_to_use
+from everyskill_cli.registry.lookup import Found, because, find_skill, find_version, number_to_use
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
@@ -82,7 +82,8 @@ def _put(
 def _refuse_purged(tx: Transaction, found: Found, version: SkillVersion) -> None:
     if versions.summary(tx, version, found.pointers).purged_at is not None:
         raise Conflict(
-            f"{found.skill.slug}@{version.version} was purged and is not rated.",
+            f"{found.skill.slug}@{version.version} was purged and is not rated"
+            f"{because(tx, version)}.",
             f"Rate another: everyskill versions {found.skill.slug}",
         )
 

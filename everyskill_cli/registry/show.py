@@ -29,10 +29,10 @@ def show(registry: Registry, reference: Reference, *, content: bool = False) -> 
         meet(registry, tx, found)
         version = find_version(tx, found, number_to_show(found, reference))
         summary = versions.summary(tx, version, found.pointers)
+        if content and summary.purged_at is not None:
+            raise purged(tx, reference.slug, version)
         newest = versions.summaries(tx, found.skill.id, found.pointers, limit=NEWEST_VERSIONS)
         comments = ratings.page(tx, found.skill.id, limit=NEWEST_COMMENTS, comments_only=True)
-    if content and summary.purged_at is not None:
-        raise purged(reference.slug, version.version)
     return ShowAnswer(
         skill=found.skill,
         author=found.author,

@@ -14,7 +14,7 @@ from everyskill_cli.errors import Conflict, NotReady
 from everyskill_cli.model import Finding, Reference, SkillVersion, UsageEvent, UseAnswer, UseResult
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.commits import require_committed
-from everyskill_cli.registry.lookup import find_skill, find_version, number_to_use
+from everyskill_cli.registry.lookup import because, find_skill, find_version, number_to_use
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
@@ -109,7 +109,8 @@ def _ensure(tx: Transaction, use: Use, user_id: str | None) -> tuple[str, bool]:
     version = find_version(tx, found, number_to_use(found, use.skill))
     if versions.summary(tx, version, found.pointers).purged_at is not None:
         raise Conflict(
-            f"{use.skill.slug}@{version.version} was purged and is not used any more.",
+            f"{use.skill.slug}@{version.version} was purged and is not used any more"
+            f"{because(tx, version)}.",
             f"Use another one: everyskill versions {use.skill.slug}",
         )
     event = new_event(version, user_id, use.tool, records.now(tx), use.external_id)

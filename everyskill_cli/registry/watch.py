@@ -24,3 +24,9 @@ class Watch:
 
     def verify(self, done: int, total: int, what: str) -> None:
         """Hear that so many of all skills or objects were looked at."""
+
+    def look(self, done: int, total: int) -> None:
+        """Hear that so many of about so many objects of the store were looked at."""
+
+    def collect(self, done: int, total: int) -> None:
+        """Hear that so many of the objects to delete were seen to."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from everyskill_cli.errors import NotReady
-from everyskill_cli.stores.base import MARKER, OBJECT_MAX, ObjectInfo, Store, content_key
+from everyskill_cli.stores.base import OBJECT_MAX, ObjectInfo, Store
+from everyskill_cli.stores.keys import content_key
+from everyskill_cli.stores.marker import MARKER
 
 if TYPE_CHECKING:
     from everyskill_cli.settings import S3Settings

@@ -1,32 +1,26 @@
 """The contract of every store, and the checks that no backend can forget.
 
-A backend writes seven small methods; whatever makes a store safe (keys, limits, hashing, read-back,
+A backend writes eight small methods; whatever makes a store safe (keys, limits, hashing, read-back,
 the marker) is here, in methods that are final.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, Self, final
 
 from everyskill_cli.errors import IntegrityFailure, NotFound, NotReady, Unavailable
 from everyskill_cli.model import Check
+from everyskill_cli.stores.keys import CONTENT_KEY, LEFTOVER, PREFIX, digest_of
+from everyskill_cli.stores.marker import FORMAT, MARKER, MARKER_MAX, read_marker, write_marker
 
-MARKER: Final = "everyskill.json"
-FORMAT: Final = 1
 OBJECT_MAX: Final = 50 * 1024 * 1024  # bytes; one request each way, never a multipart upload
-MARKER_MAX: Final = 4096  # bytes
 TRIES: Final = 3
-
-_CONTENT_KEY: Final = re.compile(r"sha256/([0-9a-f]{2})/(\1[0-9a-f]{62})")
-_PREFIX: Final = re.compile(r"(?:sha256/(?:[0-9a-f]{0,2}|[0-9a-f]{2}/[0-9a-f]{0,64}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +30,6 @@ class ObjectInfo:
     key: str
     size: int
     modified: datetime
-
-
-def content_key(content_hash: str) -> str:
-    """Give the key of the object with this SHA-256 (64 lower-case hex digits); frozen format."""
-    return f"sha256/{content_hash[:2]}/{content_hash}"
 
 
 class Store(ABC):
@@ -86,7 +75,7 @@ class Store(ABC):
         """
         if len(data) > OBJECT_MAX:
             raise ValueError(f"an object holds at most {OBJECT_MAX} bytes, not {len(data)}")
-        if hashlib.sha256(data).hexdigest() != _digest(key):
+        if hashlib.sha256(data).hexdigest() != digest_of(key):
             raise IntegrityFailure(f"The bytes to store do not hash to their key {key!r}.")
         for attempt in range(TRIES):
             self._put(key, data, content_type, overwrite=attempt > 0)
@@ -101,7 +90,7 @@ class Store(ABC):
     @final
     def get(self, key: str) -> bytes:
         """Read an object and verify its digest; absent: NotFound; wrong: IntegrityFailure."""
-        return self._verified(key, _digest(key), lambda: self._get(key, OBJECT_MAX + 1))
+        return self._verified(key, digest_of(key), lambda: self._get(key, OBJECT_MAX + 1))
 
     @final
     def get_part(self, key: str, start: int, size: int, sha256: str) -> bytes:
@@ -115,7 +104,7 @@ class Store(ABC):
             size: of the part, in bytes.
             sha256: of the part, hex, from a record that was made with the object.
         """
-        _digest(key)
+        digest_of(key)
         if start < 0 or size < 0 or start + size > OBJECT_MAX:
             raise IntegrityFailure(f"No object has {size} bytes from byte {start} on.")
         return self._verified(
@@ -138,7 +127,7 @@ class Store(ABC):
     @final
     def head(self, key: str) -> int | None:
         """Give an object's size in bytes without reading it; None where there is none."""
-        _digest(key)
+        digest_of(key)
         return self._head(key)
 
     @final
@@ -148,17 +137,36 @@ class Store(ABC):
         Whatever else lies in the store (the marker, leftovers, other people's files) is not ours
         to collect and is never listed.
         """
-        if not _PREFIX.fullmatch(prefix):
+        if not PREFIX.fullmatch(prefix):
             raise ValueError(f"{prefix!r} is no prefix of a content key")
         for found in self._list(prefix):
-            if _CONTENT_KEY.fullmatch(found.key):
+            if CONTENT_KEY.fullmatch(found.key):
                 yield found
 
     @final
     def delete(self, key: str) -> None:
         """Remove an object; an absent one is a success. For garbage collection and purge only."""
-        _digest(key)
+        digest_of(key)
         self._delete(key)
+
+    @final
+    def leftovers(self) -> Iterator[ObjectInfo]:
+        """Yield what was left aside by writers that were killed, sorted by name: no objects."""
+        for found in self._leftovers():
+            if LEFTOVER.fullmatch(found.key):
+                yield found
+
+    @final
+    def discard(self, name: str) -> None:
+        """Remove what ``leftovers`` named; an absent one is a success. For garbage collection."""
+        if not LEFTOVER.fullmatch(name):
+            raise IntegrityFailure(f"{name!r} is nothing that everyskill left behind.")
+        self._delete(name)
+
+    @final
+    def now(self) -> datetime:
+        """Tell the time by the clock that ``modified`` is written by: ages count by one clock."""
+        return self._now()
 
     @final
     def marker(self) -> str | None:
@@ -171,7 +179,7 @@ class Store(ABC):
             data = self._get(MARKER, MARKER_MAX + 1)
             if data is None:
                 return None
-            version, registry = _parse_marker(data)
+            version, registry = read_marker(data)
             if version is not None and version != FORMAT:
                 raise NotReady(
                     f"{self.location(MARKER)} has format {version}; this program knows {FORMAT}.",
@@ -201,7 +209,7 @@ class Store(ABC):
                 raise self.unclaimed()
         for _ in range(TRIES):
             if owner is None:
-                self._put(MARKER, _marker(registry_id), "application/json", overwrite=False)
+                self._put(MARKER, write_marker(registry_id), "application/json", overwrite=False)
             if owner != registry_id:  # the marker has no digest, so one bad transfer looks foreign
                 owner = self.marker()
         if owner is None:
@@ -264,6 +272,13 @@ class Store(ABC):
     def _delete(self, key: str) -> None:
         """Remove an object; an absent one is a success."""
 
+    @abstractmethod
+    def _leftovers(self) -> Iterator[ObjectInfo]:
+        """Yield what may have been left aside, sorted by key; strange names are filtered above."""
+
+    def _now(self) -> datetime:
+        return datetime.now(UTC)
+
     def _probe_absent(self) -> Check | None:
         """Give the one check of a place that the first publish makes; None where there is one."""
         return None
@@ -271,27 +286,3 @@ class Store(ABC):
     @abstractmethod
     def _probe_more(self, key: str) -> Iterator[Check]:
         """Yield the checks that only this kind of store has; ``key`` exists and goes afterwards."""
-
-
-def _digest(key: str) -> str:
-    match = _CONTENT_KEY.fullmatch(key)
-    if match is None:
-        raise IntegrityFailure(f"{key!r} is not the key of an object that everyskill stored.")
-    return match[2]
-
-
-def _marker(registry_id: str) -> bytes:
-    line = json.dumps({"everyskill": FORMAT, "registry": registry_id}, separators=(",", ":"))
-    return line.encode() + b"\n"
-
-
-def _parse_marker(data: bytes) -> tuple[int | None, str | None]:
-    """Read a marker's format and registry id; None for each that cannot be made out."""
-    try:
-        marker = json.loads(data)
-    except (ValueError, RecursionError):
-        return None, None
-    if not isinstance(marker, dict) or type(marker.get("everyskill")) is not int:
-        return None, None
-    registry = marker.get("registry")
-    return marker["everyskill"], registry if isinstance(registry, str) and registry else None

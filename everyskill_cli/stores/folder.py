@@ -25,23 +25,20 @@ from everyskill_cli.errors import (
     Unavailable,
 )
 from everyskill_cli.model import Check
+from everyskill_cli.stores.aside import ROOT, make, store, sync, sync_path, try_link
 from everyskill_cli.stores.base import OBJECT_MAX, ObjectInfo, Store
+from everyskill_cli.stores.keys import PROBE, STAGING
 from everyskill_cli.stores.probe import check_of
-
-STAGING: Final = ".staging-"  # then 16 hex digits; leftovers of a killed publish harm nobody
 
 _SHARD: Final = re.compile("[0-9a-f]{2}")
 
-_ROOT: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_FOLDER: Final = _ROOT | os.O_NOFOLLOW
+_FOLDER: Final = ROOT | os.O_NOFOLLOW
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO must not hang
-_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _REFUSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _NO_FOLDER: Final = frozenset({errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG})
 _DETOUR: Final = frozenset({errno.ELOOP, errno.EMLINK, errno.ENOTDIR, errno.ENXIO})
-_NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 class FolderStore(Store):
@@ -71,8 +68,8 @@ class FolderStore(Store):
         del content_type  # the version's row holds it; a file has none
         with self._border(), self._folder(key, create=True) as (folder, name):
             if overwrite or _info(name, folder) is None:
-                _store(data, name, folder, overwrite=overwrite)
-            _sync(folder)  # also for a file that another process gave its name just now
+                store(data, name, folder, overwrite=overwrite)
+            sync(folder)  # also for a file that another process gave its name just now
 
     def _get(self, key: str, limit: int) -> bytes | None:
         return self._get_part(key, 0, limit)
@@ -101,13 +98,20 @@ class FolderStore(Store):
         return None
 
     def _list(self, prefix: str) -> Iterator[ObjectInfo]:
-        shards: list[str] = []
-        with self._border(), suppress(FileNotFoundError), self._folder("sha256/") as (inside, _):
-            shards = _names(inside)
-        for shard in shards:
-            folder = f"sha256/{shard}/"
-            if _SHARD.fullmatch(shard) and (folder.startswith(prefix) or prefix.startswith(folder)):
+        for folder in self._shards():
+            if folder.startswith(prefix) or prefix.startswith(folder):
                 yield from self._objects(folder, prefix)
+
+    def _leftovers(self) -> Iterator[ObjectInfo]:
+        for beginning in (STAGING, PROBE):
+            yield from self._objects("", beginning)
+        for folder in self._shards():
+            yield from self._objects(folder, folder + STAGING)
+
+    def _shards(self) -> list[str]:
+        with self._border(), suppress(FileNotFoundError), self._folder("sha256/") as (inside, _):
+            return [f"sha256/{name}/" for name in _names(inside) if _SHARD.fullmatch(name)]
+        return []
 
     def _objects(self, folder: str, prefix: str) -> list[ObjectInfo]:
         with self._border(), suppress(FileNotFoundError), self._folder(folder) as (inside, _):
@@ -119,7 +123,7 @@ class FolderStore(Store):
     def _delete(self, key: str) -> None:
         with self._border(), suppress(FileNotFoundError), self._folder(key) as (folder, name):
             os.unlink(name, dir_fd=folder)
-            _sync(folder)
+            sync(folder)
 
     def _probe_absent(self) -> Check | None:
         with self._border(), suppress(FileNotFoundError), self._folder(""):
@@ -135,7 +139,7 @@ class FolderStore(Store):
     def _probe_more(self, key: str) -> Iterator[Check]:
         with self._border(), self._folder(key) as (folder, name):
             disk = os.fstatvfs(folder)
-            linked = _try_link(name, name + "-link", folder)
+            linked = try_link(name, name + "-link", folder)
         if not linked:
             yield check_of(
                 "store-links",
@@ -156,7 +160,7 @@ class FolderStore(Store):
         try:
             for count, part in enumerate(parents, 1):
                 if create:
-                    _make(part, folder)
+                    make(part, folder)
                 with _no_detours(self.location("/".join(parents[:count]))):
                     inner = os.open(part, _FOLDER, dir_fd=folder)
                 os.close(folder)
@@ -170,8 +174,8 @@ class FolderStore(Store):
             for folder in reversed((self._root, *self._root.parents)):
                 if not folder.is_dir():
                     folder.mkdir(exist_ok=True)
-                    _sync_path(folder.parent)
-        return os.open(self._root, _ROOT)
+                    sync_path(folder.parent)
+        return os.open(self._root, ROOT)
 
     @contextmanager
     def _border(self) -> Iterator[None]:
@@ -222,79 +226,3 @@ def _info(key: str, folder: int) -> ObjectInfo | None:
         if stat.S_ISREG(seen.st_mode):
             return ObjectInfo(key, seen.st_size, datetime.fromtimestamp(seen.st_mtime, UTC))
     return None
-
-
-def _make(name: str, parent: int) -> None:
-    with suppress(FileExistsError):
-        os.mkdir(name, dir_fd=parent)
-        _sync(parent)
-
-
-def _store(data: bytes, name: str, folder: int, *, overwrite: bool) -> None:
-    """Write aside, then give the file its name in one step: a reader sees it whole or not."""
-    staged = STAGING + os.urandom(8).hex()
-    try:
-        _write(staged, folder, data)
-        if overwrite:
-            os.replace(staged, name, src_dir_fd=folder, dst_dir_fd=folder)
-        else:
-            _link(staged, name, folder)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(staged, dir_fd=folder)
-
-
-def _write(name: str, folder: int, data: bytes) -> None:
-    """Write a new file that is on the disk when this returns."""
-    descriptor = os.open(name, _WRITE, 0o644, dir_fd=folder)
-    try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _link(staged: str, name: str, folder: int) -> None:
-    """Give a finished file its name, unless that name is taken.
-
-    ``link`` is the one call on Linux and macOS that does this atomically (rename overwrites, and
-    its no-replace variants differ and are not in Python). Where a file system has no links, the
-    caller's look before this must do: contents are equal for equal names, but for the marker.
-    """
-    with suppress(FileExistsError):
-        try:
-            os.link(staged, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            os.replace(staged, name, src_dir_fd=folder, dst_dir_fd=folder)
-
-
-def _try_link(name: str, other: str, folder: int) -> bool:
-    try:
-        os.link(name, other, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        return False
-    os.unlink(other, dir_fd=folder)
-    return True
-
-
-def _sync(folder: int) -> None:
-    """Put a folder's names on the disk, where its file system can do that for folders."""
-    try:
-        os.fsync(folder)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-
-
-def _sync_path(path: Path) -> None:
-    descriptor = os.open(path, _ROOT)
-    try:
-        _sync(descriptor)
-    finally:
-        os.close(descriptor)

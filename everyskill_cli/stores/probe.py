@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from everyskill_cli.errors import EveryskillError, IntegrityFailure
 from everyskill_cli.model import Check
+from everyskill_cli.stores.keys import PROBE
 
 if TYPE_CHECKING:
     from everyskill_cli.stores.base import Store
@@ -29,7 +30,7 @@ def probe(store: Store) -> Iterator[Check]:
     """
     done = 0
     try:
-        for check in _checks(store, f"everyskill-probe-{os.urandom(8).hex()}"):
+        for check in _checks(store, PROBE + os.urandom(8).hex()):
             yield check
             done += 1
     except EveryskillError as error:

@@ -12,13 +12,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 from everyskill_cli.errors import NotReady, Unavailable
 from everyskill_cli.model import Check
 from everyskill_cli.settings import S3Settings
 from everyskill_cli.stores.base import TRIES, ObjectInfo, Store
+from everyskill_cli.stores.keys import PROBE
 from everyskill_cli.stores.probe import check_of
 from everyskill_cli.stores.s3_answers import (
     BEYOND_ITS_END,
@@ -30,6 +31,7 @@ from everyskill_cli.stores.s3_client import (
     CONNECT_TIMEOUT,
     CONNECTIONS,
     READ_TIMEOUT,
+    clock_of,
     connect,
     region_of,
 )
@@ -189,6 +191,16 @@ class S3Store(Store):
                 if more:
                     request["ContinuationToken"] = page["NextContinuationToken"]
             yield from found
+
+    def _leftovers(self) -> Iterator[ObjectInfo]:
+        yield from self._list(PROBE)  # a request writes an object whole or not at all
+
+    def _now(self) -> datetime:
+        """Read the service's clock, which it dates objects by, to the second."""
+        with self._border():
+            request = {"Bucket": self._bucket, "Prefix": self._prefix + PROBE, "MaxKeys": 1}
+            answer = self._client().list_objects_v2(**request)
+        return clock_of(answer) or super()._now()
 
     def _delete(self, key: str) -> None:
         with self._border():

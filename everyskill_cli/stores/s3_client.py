@@ -64,6 +64,15 @@ def _moment(said: str | float) -> datetime:
         return parsedate_to_datetime(said)
 
 
+def clock_of(answer: dict[str, Any]) -> datetime | None:
+    """Read when the service sent an answer, to the second; None where it does not say."""
+    said = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+    try:
+        return None if said is None else parsedate_to_datetime(said).astimezone(UTC)
+    except ValueError:
+        return None
+
+
 def _ask_no_region(**_: object) -> None:
     """Spare the library's question where a bucket is: AWS has said so in the first answer.
 

@@ -24,14 +24,17 @@ if TYPE_CHECKING:
     from everyskill_cli.model import (
         CheckAnswer,
         ConfigAnswer,
+        DeletionAnswer,
         DiffAnswer,
         DoctorAnswer,
         Finding,
+        GcAnswer,
         InstallAnswer,
         InstalledPage,
         JsonObject,
         OutdatedPage,
         PublishAnswer,
+        PurgeAnswer,
         RateAnswer,
         RatingPage,
         ReleaseAnswer,
@@ -57,6 +60,9 @@ if TYPE_CHECKING:
         | InstallAnswer
         | InstalledPage
         | OutdatedPage
+        | GcAnswer
+        | PurgeAnswer
+        | DeletionAnswer
         | DoctorAnswer
         | ConfigAnswer
         | UpgradeAnswer

@@ -63,6 +63,17 @@ class Watcher(Watch):
         if self._is_due(total):
             self._show("Verifying", done, total, f"{done:,} of {total:,} {what}")
 
+    def look(self, done: int, total: int) -> None:
+        """Show how many objects were looked at; nothing is half done, so Ctrl-C ends at once."""
+        if self._is_due(total):
+            self._show("Looking", done, total, f"{done:,} of about {total:,} objects")
+
+    def collect(self, done: int, total: int) -> None:
+        """Show how many objects were deleted; Ctrl-C is heard between two of them."""
+        self._total = max(total, 2)
+        if self._is_due(total):
+            self._show("Deleting", done, total, f"{done:,} of {total:,} objects")
+
     def interrupt(self, number: int, frame: FrameType | None) -> None:
         """Hear Ctrl-C."""
         if self._total <= 1 or self.stopped:

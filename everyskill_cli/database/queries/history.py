@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, true
 
 from everyskill_cli.database.queries import records
 from everyskill_cli.database.tables import skill_versions, users, version_events, version_state
@@ -29,10 +29,19 @@ def was_published(connection: Connection, skill_id: str, number: int) -> bool:
     return connection.scalar(found.limit(1)) is not None
 
 
-def published_below(connection: Connection, skill_id: str, number: int) -> int | None:
+def published_below(
+    connection: Connection, skill_id: str, number: int, *, but_of: str | None = None
+) -> int | None:
     """Find the highest version below a number that people may be given back.
 
     It was published at some time, and is neither yanked nor purged.
+
+    Args:
+        connection: a reading one.
+        skill_id: whose versions.
+        number: of the version to go back from.
+        but_of: the key of an object that is about to go, with all versions of it.
+
     """
     events, state = version_events.c, version_state.c
     version = skill_versions.alias("version")
@@ -49,6 +58,7 @@ def published_below(connection: Connection, skill_id: str, number: int) -> int |
             events.published_version < number,
             state.yanked_at.is_(None),
             state.purged_at.is_(None),
+            true() if but_of is None else version.c.content_url != but_of,
         )
     )
     return found
@@ -90,3 +100,19 @@ def stories(
     for row in rows:
         found.setdefault(row.version, []).append(records.record(EventEntry, row))
     return {number: tuple(entries) for number, entries in found.items()}
+
+
+def purges(connection: Connection, content_url: str) -> dict[tuple[str, int], VersionEvent]:
+    """Read the events that purged certain bytes, by skill id and number."""
+    events = version_events.c
+    rows = connection.execute(
+        select(version_events)
+        .join(
+            skill_versions,
+            (skill_versions.c.skill_id == events.skill_id)
+            & (skill_versions.c.version == events.version),
+        )
+        .where(skill_versions.c.content_url == content_url, events.kind == "purge")
+    )
+    found = (records.record(VersionEvent, row) for row in rows)
+    return {(event.skill_id, event.version): event for event in found}

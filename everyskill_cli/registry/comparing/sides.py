@@ -152,7 +152,7 @@ class _Shelf:
     def _side(self, found: Found, number: int) -> Side:
         version = find_version(self.tx, found, number)
         if versions.summary(self.tx, version, found.pointers).purged_at is not None:
-            raise purged(found.skill.slug, number)
+            raise purged(self.tx, found.skill.slug, version)
         said = DiffSide(
             slug=found.skill.slug,
             version=number,

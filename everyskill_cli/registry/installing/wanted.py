@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from everyskill_cli.chain import verify
-from everyskill_cli.database.queries import pins, skills, versions
+from everyskill_cli.database.queries import pins, purging, skills, versions
 from everyskill_cli.errors import IntegrityFailure, NotFound, NotReady, Unavailable
 from everyskill_cli.installs.cache import Cache
 from everyskill_cli.model import Finding, Head, Pin, Reference
 from everyskill_cli.model.evidence import Entry
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.lookup import number_meant, purged
+from everyskill_cli.registry.lookup import absent, number_meant, purged
 from everyskill_cli.registry.memory import recall, remember
 
 if TYPE_CHECKING:
@@ -96,11 +96,12 @@ def _online(registry: Registry, asked: Asked, locked: Mapping[str, Locked], cach
         before = None
         if entry is not None and entry.registry == own:
             before = found.get((slug, entry.version))
-            _require_locked(own, before, entry)
+            _require_locked(registry, own, before, entry)
         if pin is None:
-            raise _absent(slug, numbers[slug])
+            raise _absent(registry, slug, numbers[slug])
         if pin.purged_at is not None:
-            raise purged(slug, numbers[slug])
+            with registry.database.reading() as tx:
+                raise purged(tx, slug, pin.version)
         verify(own, pin)
         cache.add_pin(pin)
         chosen.append(Wanted(pin, entry, before, _is_pinned(asked[slug], entry)))
@@ -121,7 +122,7 @@ def _numbers(tx: Transaction, asked: Asked, locked: Mapping[str, Locked]) -> dic
     moving = [slug for slug, r in asked.items() if r and not isinstance(r.version, int)]
     heads = skills.heads(tx, moving) if moving else {}
     return {
-        slug: locked[slug].version if request is None else _number(request, heads)
+        slug: locked[slug].version if request is None else _number(tx, request, heads)
         for slug, request in asked.items()
     }
 
@@ -161,12 +162,12 @@ def require_registry(own: str | None, entries: Iterable[Locked]) -> None:
         )
 
 
-def _number(request: Reference, heads: Mapping[str, Head]) -> int:
+def _number(tx: Transaction, request: Reference, heads: Mapping[str, Head]) -> int:
     if isinstance(request.version, int):
         return request.version
     head = heads.get(request.slug)
     if head is None:
-        raise NotFound(f"There is no skill {request.slug}.", "See what there is: everyskill list")
+        raise absent(tx, request.slug)
     pointers = (head.published_version, head.draft_version)
     number = number_meant(request, head.latest_version, *pointers)
     if number is None:
@@ -187,14 +188,17 @@ def unpublished(head: Head, what: str = "published") -> NotFound:
     return NotFound(f"{head.slug} has no {what} version{why}.", hint)
 
 
-def _absent(slug: str, number: int) -> NotFound:
+def _absent(registry: Registry, slug: str, number: int) -> NotFound:
+    with registry.database.reading() as tx:
+        if purging.buried(tx, [slug]):
+            return absent(tx, slug)
     return NotFound(
         f"There is no version {number} of {slug} in this registry.",
         f"See what there is: everyskill versions {slug}",
     )
 
 
-def _require_locked(own: str, pin: Pin | None, entry: Locked) -> None:
+def _require_locked(registry: Registry, own: str, pin: Pin | None, entry: Locked) -> None:
     """Hold what the registry says of a locked version to the lock, also where another one follows.
 
     Only a registry whose history was changed has another version of that number, or none.
@@ -204,7 +208,7 @@ def _require_locked(own: str, pin: Pin | None, entry: Locked) -> None:
         if _is_of(pin, entry):
             return
     if pin is None:
-        raise _absent(entry.slug, entry.version)
+        raise _absent(registry, entry.slug, entry.version)
     raise IntegrityFailure(
         f"The registry's {entry.slug}@{entry.version} is not the one that the lock names.",
         "Find out whether the lock or the registry was changed, and by whom; install neither.",

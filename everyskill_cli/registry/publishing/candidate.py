@@ -29,7 +29,7 @@ from everyskill_cli.registry.manifests import changed_files
 from everyskill_cli.registry.publishing.decision import PublishOptions
 from everyskill_cli.skill import FoundSkill, LocalSkill, find_skill, look_into
 from everyskill_cli.skill.card import slugify
-from everyskill_cli.stores.base import content_key
+from everyskill_cli.stores.keys import content_key
 
 
 @dataclass

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 from everyskill_cli.errors import Conflict
 from everyskill_cli.model import Finding
+from everyskill_cli.registry.epitaph import epitaph
 
 if TYPE_CHECKING:
-    from everyskill_cli.model import Head
+    from everyskill_cli.model import Head, Tombstone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +100,19 @@ def _before(head: Head | None, content_hash: str) -> int | None:
     return head.latest_version - 1 if head is not None and same else None
 
 
-def purged(slug: str) -> Conflict:
-    """Say that these bytes were removed for good, and stay removed."""
+def deleted(tombstone: Tombstone) -> Conflict:
+    """Say that a skill was deleted whole, and its slug is never free again."""
     return Conflict(
-        f"These bytes of {slug} were purged from the registry and are not taken again.",
+        epitaph(tombstone),
+        "The slug of a deleted skill is never free again. Publish under another one: --slug SLUG",
+    )
+
+
+def purged(slug: str, reason: str | None = None) -> Conflict:
+    """Say that these bytes were removed for good, and stay removed."""
+    why = f" ({reason.rstrip('.')})" if reason else ""
+    return Conflict(
+        f"These bytes of {slug} were purged from the registry{why} and are not taken again.",
         "Change the skill: what was purged must not come back.",
     )
 

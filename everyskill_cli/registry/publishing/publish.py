@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from everyskill_cli.database.faults import ObjectCondemned
-from everyskill_cli.database.queries import skills, versions
+from everyskill_cli.database.queries import purging, skills, versions
 from everyskill_cli.errors import (
     EveryskillError,
     Forbidden,
@@ -30,7 +30,13 @@ from everyskill_cli.model import Finding, Head, PublishAnswer
 from everyskill_cli.provenance import provenance
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.publishing.candidate import Candidate
-from everyskill_cli.registry.publishing.decision import Decision, PublishOptions, decide, purged
+from everyskill_cli.registry.publishing.decision import (
+    Decision,
+    PublishOptions,
+    decide,
+    deleted,
+    purged,
+)
 from everyskill_cli.registry.publishing.reading import (
     Batch,
     Item,
@@ -131,11 +137,14 @@ class _Run:
         unasked = [c.slug for _, c in read if c.slug not in self.batch.asked]
         with self.registry.database.reading() as tx:
             heads = {**self.batch.heads, **skills.heads(tx, unasked)}
-            gone = versions.purged(tx, [candidate.key for _, candidate in read])
+            gone = purging.reasons(tx, [candidate.key for _, candidate in read])
+            buried = purging.buried(tx, [c.slug for _, c in read if c.slug not in heads])
         for item, candidate in read:
             try:
+                if candidate.slug in buried:
+                    raise deleted(buried[candidate.slug])
                 if candidate.key in gone:
-                    raise purged(candidate.slug)
+                    raise purged(candidate.slug, gone[candidate.key])
                 self._decide(item, candidate, heads.get(candidate.slug))
             except EveryskillError as error:
                 item.error = error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from everyskill_cli.database.queries import history, versions
 from everyskill_cli.errors import Conflict, NotFound
 from everyskill_cli.model import SkillVersion, VersionSummary
-from everyskill_cli.registry.lookup import Found, find_version
+from everyskill_cli.registry.lookup import Found, because, find_version
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
@@ -28,7 +28,7 @@ def older_version(tx: Transaction, found: Found, current: int, number: int) -> S
     """
     slug = found.skill.slug
     version = find_version(tx, found, number)
-    require_usable(found, versions.summary(tx, version, found.pointers))
+    require_usable(tx, found, version, versions.summary(tx, version, found.pointers))
     why = ""
     if number > current:
         why = f"{slug}@{number} is not older than {slug}@{current}, which is published."
@@ -82,19 +82,24 @@ def require_expected(found: Found, expect: int | None) -> None:
     )
 
 
-def require_whole(found: Found, state: VersionSummary) -> None:
+def require_whole(
+    tx: Transaction, found: Found, version: SkillVersion, state: VersionSummary
+) -> None:
     """Refuse a version whose bytes are gone."""
     if state.purged_at is not None:
         slug = found.skill.slug
         raise Conflict(
-            f"{slug}@{state.version} was purged: its bytes are gone for good.",
+            f"{slug}@{state.version} was purged, its bytes are gone for good"
+            f"{because(tx, version)}.",
             f"Choose another one: everyskill versions {slug}",
         )
 
 
-def require_usable(found: Found, state: VersionSummary) -> None:
+def require_usable(
+    tx: Transaction, found: Found, version: SkillVersion, state: VersionSummary
+) -> None:
     """Refuse to publish a version that is purged or yanked."""
-    require_whole(found, state)
+    require_whole(tx, found, version, state)
     if state.yanked_at is not None:
         this = f"{found.skill.slug}@{state.version}"
         why = f" ({state.yank_reason})" if state.yank_reason else ""

@@ -161,7 +161,7 @@ def _promotion(
         return _standing(tx, found, number, newest)
     version = find_version(tx, found, number)
     choices.require_expected(found, expect)
-    choices.require_usable(found, versions.summary(tx, version, found.pointers))
+    choices.require_usable(tx, found, version, versions.summary(tx, version, found.pointers))
     return Step(
         found=found, version=version, kind="promote", moves=True, becomes=version, reason=reason
     )
@@ -284,5 +284,5 @@ def _named(
     """Find the version that is to be withdrawn or taken back, and how it stands."""
     version = find_version(tx, found, number_to_use(found, reference))
     state = versions.summary(tx, version, found.pointers)
-    choices.require_whole(found, state)
+    choices.require_whole(tx, found, version, state)
     return version, state

@@ -1,0 +1,54 @@
+"""``everyskill purge``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from everyskill_cli.cli import options, render
+from everyskill_cli.cli.consent import consent_to
+
+
+def purge(
+    context: typer.Context,
+    skill: Annotated[
+        Any,  # a Reference
+        typer.Argument(
+            metavar="SLUG[@N]",
+            parser=options.reference,
+            autocompletion=options.complete_slug,
+            help="A version by its number; or a skill, with --everything.",
+            show_default=False,
+        ),
+    ],
+    reason: Annotated[
+        str,
+        typer.Option(parser=options.reason, metavar="TEXT", help="Why; people are shown it."),
+    ],
+    everything: Annotated[
+        bool,
+        typer.Option("--everything", help="Delete the skill with all its rows; never free again."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Delete a version's bytes for good, for a leaked secret or a legal order.
+
+    Every version of every skill that holds the same bytes is marked as purged; the rows stay.
+    To withdraw a version and delete nothing, yank it.
+
+    Example: everyskill purge code-review@3 --reason "Holds a customer's key"
+
+    everyskill purge code-review --everything --reason "Court order 17/26"
+    """
+    from everyskill_cli.registry.auditing.deletion import delete_skill
+    from everyskill_cli.registry.auditing.purge import purge as purge_bytes
+    from everyskill_cli.registry.auditing.taking import unfinished
+
+    run = delete_skill if everything else purge_bytes
+    with options.registry(context, "write") as registry:
+        answer = run(registry, skill, reason=reason, consent=consent_to("purge", yes=yes))
+    render.answer(answer, as_json=as_json)
+    if (error := unfinished(answer)) is not None:
+        raise error

@@ -1,0 +1,539 @@
+"""``purge``: the bytes go everywhere, the rows stay, and whoever asks is told why; or all goes."""
+
+from __future__ import annotations
+
+import os
+import pty
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from everyskill_cli.database.queries import garbage
+from everyskill_cli.errors import Conflict, NotFound, NotReady, UsageError
+from everyskill_cli.model import DeletionAnswer, Opinion, PurgeAnswer, Reference
+from everyskill_cli.registry.auditing import taking
+from everyskill_cli.registry.auditing.condemning import STALE
+from everyskill_cli.registry.auditing.deletion import delete_skill
+from everyskill_cli.registry.auditing.purge import purge
+from everyskill_cli.registry.rate import rate
+from everyskill_cli.registry.use import Use, record
+from tests.commands import PROGRAM, Commands, as_ordinary_user, assert_failed, rows
+from tests.figures import Count
+from tests.forks import Forks
+from tests.yards import CHANGES, Yard, on_folders, on_one
+
+WHY = "Holds a customer's key"
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    with Forks() as forks:
+        yield forks
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], yard: Yard, monkeypatch) -> Commands:
+    """The command line in the yard's registry."""
+    for name, value in yard.env.items():
+        monkeypatch.setenv(name, value)
+    return Commands(capsys)
+
+
+def purged(yard: Yard, reference: str, **more: object) -> PurgeAnswer:
+    return purge(yard.registry, Reference.parse(reference), reason=WHY, **more)
+
+
+def deleted(yard: Yard, slug: str, **more: object) -> DeletionAnswer:
+    return delete_skill(yard.registry, Reference(slug), reason=WHY, **more)
+
+
+def content_of(yard: Yard, slug: str) -> str | None:
+    [content] = yard.site.query("SELECT content FROM skills WHERE slug = :slug", slug=slug)
+    return content
+
+
+# A version's bytes
+
+
+def test_the_bytes_go_and_the_version_before_is_published(yard: Yard) -> None:
+    key = yard.publish("Two.")
+    answer = purged(yard, "demo@2")
+    [result] = answer.results
+    assert (answer.status, result.status, result.slug, result.version) == (
+        "purged",
+        "purged",
+        "demo",
+        2,
+    )
+    assert (result.published_version, result.previous_version, result.reason) == (1, 2, WHY)
+    assert [(each.status, each.key) for each in answer.objects] == [("deleted", key)]
+    assert key not in yard.stored()
+    assert yard.marks() == {key: True}
+    assert "One." in str(content_of(yard, "demo"))
+    assert yard.site.audit().events == ("publish", "publish", "purge")
+    assert {each.rule for each in answer.warnings} == {"rows-stay", "copies-stay"}
+
+
+def test_every_version_of_every_skill_that_holds_the_bytes_is_purged(yard: Yard) -> None:
+    """Also several of one skill, and those that are drafts, superseded or yanked."""
+    key = yard.publish("Two.")
+    yard.publish("Between.")
+    yard.publish("Two.")  # demo@4, published
+    yard.publish("Two.", "other")  # other@2, published
+    yard.publish("Two.", "sketch", draft=True)
+    yard.publish("Two.", "alone")
+    yard.publish("Two.", "moved")
+    yard.publish("Later.", "moved")
+    answer = purged(yard, "moved@1")
+    assert [(each.slug, each.version, each.published_version) for each in answer.results] == [
+        ("alone", 1, None),
+        ("demo", 2, 3),
+        ("demo", 4, 3),
+        ("moved", 1, 2),
+        ("other", 2, 1),
+        ("sketch", 1, None),
+    ]
+    assert {each.status for each in answer.results} == {"purged"}
+    assert {each.draft_version for each in answer.results} == {None}
+    assert key not in yard.stored()
+    contents = {slug: content_of(yard, slug) for slug in ("alone", "demo", "moved", "other")}
+    assert contents["alone"] is None
+    for slug, body in (("demo", "Between."), ("moved", "Later."), ("other", "Three.")):
+        assert body in str(contents[slug])
+    for slug in ("alone", "demo", "moved", "other", "sketch"):
+        yard.site.audit(slug)
+    assert yard.site.audit().events[-2:] == ("purge", "purge")
+
+
+@on_folders
+def test_what_is_published_instead_is_no_version_of_the_same_bytes(yard: Yard) -> None:
+    yard.publish("Again.", "again")
+    yard.publish("Other.", "again")
+    yard.publish("Again.", "again")
+    purged(yard, "again@2")
+    [first, third] = purged(yard, "again@3").results
+    assert (first.published_version, third.published_version) == (None, None)
+    assert content_of(yard, "again") is None
+    yard.site.audit("again")
+
+
+def test_purging_again_changes_nothing_and_deletes_what_is_left(yard: Yard) -> None:
+    key = yard.publish("Two.")
+    text = yard.site.get(key).decode()
+    purged(yard, "demo@2")
+    before = yard.site.audit()
+    yard.plant(text)
+    again = purge(yard.registry, Reference("demo", 2), reason="Another reason")
+    assert (again.status, again.results[0].status) == ("unchanged", "unchanged")
+    assert again.results[0].reason == WHY
+    assert [each.status for each in again.objects] == ["deleted"]
+    assert [each.status for each in purged(yard, "demo@2").objects] == ["absent"]
+    assert yard.site.audit() == before
+    assert key not in yard.stored()
+
+
+@on_folders
+def test_what_was_yanked_before_is_purged_and_the_yank_stays(cli: Commands, yard: Yard) -> None:
+    assert cli("yank", "demo@2", "--reason", "old", "--yes").code == 0
+    [result] = purged(yard, "demo@2").results
+    assert (result.published_version, result.previous_version) == (1, 1)
+    yard.site.audit()
+
+
+def test_a_damaged_object_of_another_version_keeps_back_no_purge(yard: Yard) -> None:
+    yard._stores.plant(yard.env, yard.publish("One.", "copy"), b"damaged")
+    answer = purged(yard, "demo@2")
+    assert answer.status == "purged"
+    assert "search-copy" in {each.rule for each in answer.warnings}
+    assert content_of(yard, "demo") is None
+
+
+@on_one
+def test_this_machines_cache_forgets_the_bytes(cli: Commands, yard: Yard, tmp_path) -> None:
+    assert cli("install", "demo", "--to", tmp_path / "to", "--scope", "user").code == 0
+    key = yard.publish("Two.")
+    cached = list(Path.home().rglob(Path(key).name))
+    assert len(cached) == 1
+    assert cli("purge", "demo@2", "--reason", WHY, "--yes").code == 0
+    assert not cached[0].exists()
+    assert (tmp_path / "to/demo/SKILL.md").exists()  # the command says so
+
+
+# What a purged version is told to whom
+
+
+@on_one
+def test_every_command_says_why_a_version_is_not_to_be_had(
+    cli: Commands, yard: Yard, tmp_path, monkeypatch
+) -> None:
+    project = tmp_path / "project"
+    (project / ".git").mkdir(parents=True)
+    monkeypatch.chdir(project)
+    assert cli("install", "demo@2", "--agent", "codex").code == 0
+    purged(yard, "demo@2")
+    gone = f"demo@2 was purged: {WHY}"
+    assert_failed(cli("show", "demo@2", "--content"), 4, gone)
+    assert cli("show", "demo@2").code == 0
+    assert "purged" in cli("versions", "demo").stdout
+    assert_failed(cli("install", "demo@2", "--to", tmp_path / "x"), 4, gone)
+    assert_failed(cli("install", "--frozen"), 4, gone)
+    assert_failed(cli("diff", "demo@1", "demo@2"), 4, gone)
+    assert_failed(cli("rate", "demo@2", "5"), 5, WHY)
+    assert_failed(cli("use", "demo@2"), 5, WHY)
+    for words in (["promote", "demo@2"], ["rollback", "demo", "--to", "2"], ["unyank", "demo@2"]):
+        assert_failed(cli(*words), 5, WHY)
+    assert_failed(cli("yank", "demo@2", "--reason", "x"), 5, WHY)
+    for slug in ("demo", "new"):
+        assert_failed(cli("publish", yard.skill("Two."), "--slug", slug), 5, WHY, "not taken again")
+    assert cli("list", "--installed", "--json").json["items"][0]["state"] == "purged"
+    assert cli("rate", "demo", "5").code == 0
+
+
+def test_a_publisher_who_is_overtaken_by_the_purge_is_refused(yard: Yard, forks: Forks) -> None:
+    key = yard.publish("Two.")
+    words = ("publish", yard.skill("Two."), "--slug", "late", "--json")
+    publisher = forks.start(words, env=yard.env, halt_after="put").wait_until_halted()
+    purged(yard, "demo@2")
+    done = publisher.resume().wait()
+    assert (done.code, done.error["type"]) == (5, "Conflict")
+    assert "not taken again" in done.error["message"]
+    yard.collect(delete=True)
+    assert key not in yard.stored()
+    yard.site.audit("late")
+
+
+@on_folders
+def test_an_installer_who_is_overtaken_by_the_purge_is_told(
+    yard: Yard, forks: Forks, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words, act, says in (
+        (("demo@2",), lambda: purged(yard, "demo@2"), f"purged just now: {WHY}"),
+        (("demo",), lambda: deleted(yard, "demo"), "deleted just now"),
+    ):
+        line = ("show", *words, "--content", "--json")
+        reader = forks.start(line, env=yard.env, halt_after="SELECT ratings").wait_until_halted()
+        act()
+        done = reader.resume().wait()
+        assert (done.code, done.error["type"]) == (4, "NotFound")
+        assert says in done.error["message"]
+
+
+# Beside raters, publishers and other purges
+
+
+@on_folders
+def test_raters_publishers_and_purges_at_once(yard: Yard, forks: Forks) -> None:
+    """None waits for another in a circle, and every count is right at the end."""
+    for number in range(6):
+        yard.publish(f"Text {number}.")
+        yard.publish(f"Text {number}.", "other")
+    rated = [f"{slug}@{number}" for number in range(1, 8) for slug in ("demo", "other")]
+    rating = [("rate", name, "4", "--json") for name in rated]
+    purging = [("purge", f"demo@{n}", "--reason", WHY, "--yes", "--json") for n in range(3, 8)]
+    publishing = [("publish", yard.skill(f"More {n}."), "--json") for n in range(5)]
+    deleting = [("purge", "other", "--everything", "--reason", WHY, "--yes", "--json")]
+    runs = [rating, purging, list(reversed(purging)), publishing, rating[::-1], deleting]
+    started = [
+        forks.start(*run, env={**yard.env, "EVERYSKILL_USER": f"user-{n}@example.org"})
+        for n, run in enumerate(runs)
+    ]
+    ended = [fork.wait_all() for fork in started]
+    assert {done.code for done in ended[0] + ended[4]} <= {0, 4, 5}
+    for run in (ended[1], ended[2], ended[3], ended[5]):
+        assert [done.stderr for done in run if done.code] == []
+    statuses = [done.json["status"] for done in ended[1] + ended[2]]
+    assert statuses.count("purged") == statuses.count("unchanged") == len(purging)
+    standing = yard.site.audit()
+    assert len(standing.versions) == 13
+    assert yard.site.audit("other").versions == ()
+    yard.collect(delete=True, force=True)
+    yard.site.audit()
+
+
+# What it refuses, and whom it asks
+
+
+@on_one
+def test_what_is_no_number_is_a_usage_error(cli: Commands, yard: Yard) -> None:
+    before = rows(yard.env["EVERYSKILL_DATABASE_URL"])
+    for name in ("demo", "demo@latest", "demo@published"):
+        done = cli("purge", name, "--reason", "x", "--yes")
+        assert_failed(done, 2, "demo@N", "--everything")
+    done = cli("purge", "demo@2", "--everything", "--reason", "x", "--yes")
+    assert_failed(done, 2, "demo@2", "--everything")
+    assert_failed(cli("purge", "demo@2", "--reason", " ", "--yes"), 2, "reason is empty")
+    assert cli("purge", "demo@2").code == 2
+    assert_failed(cli("purge", "demo@2", "--reason", "x"), 2, "--yes")
+    assert_failed(cli("purge", "demo", "--everything", "--reason", "x"), 2, "--yes")
+    for name in ("nothing@1", "demo@9"):
+        assert cli("purge", name, "--reason", "x", "--yes").code == 4
+    assert cli("purge", "nothing", "--everything", "--reason", "x", "--yes").code == 4
+    assert rows(yard.env["EVERYSKILL_DATABASE_URL"]) == before
+
+
+def at_a_terminal(answer: bytes, *words: str) -> tuple[int, str]:
+    """Run the program at a terminal of 80 columns and type an answer."""
+    pid, terminal = pty.fork()
+    if not pid:
+        os.environ["COLUMNS"] = "80"
+        os.execv(PROGRAM[0], [*PROGRAM, *words])
+    os.write(terminal, answer)
+    said = b""
+    while True:
+        try:
+            part = os.read(terminal, 4096)
+        except OSError:  # it has ended
+            break
+        if not part:
+            break
+        said += part
+    _, status = os.waitpid(pid, 0)
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(status), said.decode()
+
+
+@on_one
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (
+            ("demo@2",),
+            ("demo@2, the published version; demo@1 becomes that", "copy@1, the", "rows"),
+        ),
+        (("demo", "--everything"), ("2 versions with", "1 rating and 1 use", "never free")),
+    ],
+)
+def test_a_person_is_told_what_will_be_done_and_asked(
+    cli: Commands, yard: Yard, words: tuple[str, ...], says: tuple[str, ...]
+) -> None:
+    yard.publish("Two.", "copy")
+    rate(yard.registry, Reference("demo"), Opinion(stars=4))
+    record(yard.registry, [Use(skill=Reference("demo"))])
+    before = yard.site.audit(), yard.stored()
+    line = ("purge", *words, "--reason", WHY)
+    for no in (b"n\n", b"\n"):
+        code, said = at_a_terminal(no, *line)
+        assert code == 130, said
+        for part in says:
+            assert part in said
+        assert (yard.site.audit(), yard.stored()) == before
+    assert at_a_terminal(b"y\n", *line)[0] == 0
+    assert yard.site.audit() != before[0]
+
+
+def test_what_changed_since_somebody_agreed_is_not_done(yard: Yard) -> None:
+    def meanwhile(act: Callable[[], object]) -> Callable[..., None]:
+        return lambda said, what: act() and None
+
+    with pytest.raises(Conflict, match="Meanwhile other versions"):
+        purged(yard, "demo@2", consent=meanwhile(lambda: yard.publish("Two.", "late")))
+    with pytest.raises(Conflict, match=r"Meanwhile demo@3 was"):
+        deleted(yard, "demo", consent=meanwhile(lambda: yard.publish("Four.")))
+    assert yard.site.audit().events == ("publish",) * 3
+    yard.site.audit("late")
+    purged(yard, "demo@2", consent=meanwhile(lambda: None))
+    deleted(yard, "demo", consent=meanwhile(lambda: None))
+
+
+def test_nothing_is_purged_where_the_store_is_not_this_registrys(yard: Yard) -> None:
+    before = rows(yard.env["EVERYSKILL_DATABASE_URL"])
+    yard.registry.store._delete("everyskill.json")
+    for act in (lambda: purged(yard, "demo@2"), lambda: deleted(yard, "demo")):
+        with pytest.raises(NotReady):
+            act()
+    assert rows(yard.env["EVERYSKILL_DATABASE_URL"]) == before
+
+
+# A skill whole
+
+
+def test_a_skill_goes_with_all_its_rows_and_the_objects_that_nobody_else_has(yard: Yard) -> None:
+    shared, own = yard.publish("One.", "other"), yard.publish("Two.")
+    rate(yard.registry, Reference("demo"), Opinion(stars=4))
+    record(yard.registry, [Use(skill=Reference("demo"))])
+    events = "FROM version_events AS e JOIN skills AS s ON s.id = e.skill_id"
+    [head] = yard.site.query(f"SELECT entry_hash {events} WHERE slug = 'demo' AND seq = 2")
+    answer = deleted(yard, "demo")
+    [stone] = answer.results
+    assert (answer.status, answer.versions, answer.ratings, answer.uses) == ("deleted", 2, 1, 1)
+    assert (stone.slug, stone.last_version, stone.head_hash, stone.reason) == ("demo", 2, head, WHY)
+    assert [(each.status, each.key) for each in answer.objects] == [("deleted", own)]
+    assert shared in yard.stored()
+    assert own not in yard.stored()
+    for table in ("ratings", "usage_events"):
+        assert yard.site.query(f"SELECT count(*) FROM {table}") == [0]
+    assert yard.site.query("SELECT slug FROM skills") == ["other"]
+    yard.site.audit("other")
+    again = deleted(yard, "demo")
+    assert (again.status, again.results, again.objects) == ("unchanged", (stone,), ())
+    assert "everyskill gc" in again.warnings[0].message
+
+
+@on_one
+def test_a_deleted_skill_is_told_with_the_reason_and_its_slug_is_never_free(
+    cli: Commands, yard: Yard, tmp_path, monkeypatch
+) -> None:
+    project = tmp_path / "project"
+    (project / ".git").mkdir(parents=True)
+    monkeypatch.chdir(project)
+    assert cli("install", "demo", "--agent", "codex").code == 0
+    assert cli("purge", "demo", "--everything", "--reason", WHY, "--yes").code == 0
+    for words in (
+        ["show", "demo"],
+        ["versions", "demo"],
+        ["ratings", "demo"],
+        ["rate", "demo", "4"],
+        ["install", "demo", "--to", tmp_path / "x"],
+        ["install", "demo@2", "--to", tmp_path / "x"],
+        ["install", "--frozen"],
+        ["promote", "demo@1"],
+        ["yank", "demo@1", "--reason", "x"],
+        ["use", "demo"],
+        ["diff", "demo@1", "demo@2"],
+        ["purge", "demo@1", "--reason", "x", "--yes"],
+    ):
+        assert_failed(cli(*words), 4, "demo was deleted on 20", WHY)
+    before = yard.stored()
+    for words in (["publish", yard.skill("New.")], ["publish", yard.skill("New."), "--dry-run"]):
+        assert_failed(cli(*words), 5, "demo was deleted on 20", WHY, "--slug")
+    assert yard.stored() == before
+    assert [item["slug"] for item in cli("list", "--json").json["items"]] == ["other"]
+    assert cli("publish", yard.skill("New."), "--slug", "new").code == 0
+
+
+@on_folders
+def test_a_publisher_of_a_new_version_is_refused_where_the_skill_was_deleted_meanwhile(
+    yard: Yard, forks: Forks
+) -> None:
+    words = ("publish", yard.skill("New."), "--json")
+    publisher = forks.start(words, env=yard.env, halt_after="put").wait_until_halted()
+    deleted(yard, "demo")
+    done = publisher.resume().wait()
+    assert (done.code, done.error["type"]) == (5, "Conflict")
+    assert "never free again" in done.error["message"]
+    assert "--slug" in done.error["hint"]
+
+
+@on_folders
+def test_with_a_skills_purged_rows_goes_the_refusal_of_their_bytes(yard: Yard) -> None:
+    purged(yard, "demo@2")
+    assert "purged-forgotten" in {each.rule for each in deleted(yard, "demo").warnings}
+    yard.publish("Two.", "new")
+    yard.site.audit("new")
+
+
+@on_one
+def test_an_object_that_a_collector_is_about_to_delete_is_left_to_it(yard: Yard) -> None:
+    [orphan] = yard.plant("a")
+    with yard.registry.database.writing() as tx:
+        assert garbage.condemn(tx, orphan, STALE)
+    [each] = taking.take_out(yard.registry, [orphan], is_purged=False)
+    assert each.status == "busy"
+    yard.age_marks()
+    [each] = taking.take_out(yard.registry, [orphan], is_purged=False)
+    assert each.status == "deleted"
+
+
+@on_one
+def test_an_object_that_may_not_be_deleted_is_named_and_goes_with_the_next_run(
+    yard: Yard, cli: Commands
+) -> None:
+    folder = (yard.root / yard.publish("Two.")).parent
+    folder.chmod(0o555)
+    done = as_ordinary_user("purge", "demo@2", "--reason", WHY, "--yes", "--json")
+    folder.chmod(0o755)
+    assert (done.code, done.error["type"]) == (10, "PartialFailure")
+    assert str(folder) in done.error["message"]
+    [gone] = done.json["objects"]
+    assert (gone["status"], gone["error"]["type"]) == ("failed", "Forbidden")
+    assert yard.site.audit().events[-1] == "purge"
+    again = cli("purge", "demo@2", "--reason", WHY, "--yes", "--json")
+    assert (again.code, again.json["objects"][0]["status"]) == (0, "deleted")
+
+
+@on_folders
+def test_a_missing_skill_is_not_found(yard: Yard) -> None:
+    for act in (lambda: purged(yard, "nothing@1"), lambda: deleted(yard, "nothing")):
+        with pytest.raises(NotFound, match="no skill nothing"):
+            act()
+    with pytest.raises(UsageError):
+        delete_skill(yard.registry, Reference("demo", 1), reason=WHY)
+
+
+# Killed after every step
+
+
+class Victims:
+    """Pairs of skills, one after the other: what is purged cannot come back for the next kill."""
+
+    def __init__(self, yard: Yard, forks: Forks, whole: bool) -> None:
+        self._yard, self._forks, self._whole = yard, forks, whole
+        self._made = 0
+
+    def rehearse(self) -> list[str]:
+        """The steps of a purge that nobody kills."""
+        line, _, _ = self._next()
+        done = self._forks.run(*line, env=self._yard.env)
+        assert done.code == 0, done
+        return done.steps
+
+    def kill(self, number: int) -> None:
+        """Kill a purge after one step, look, run it again, and look again."""
+        yard, (line, slug, key) = self._yard, self._next()
+        assert self._forks.run(*line, env=yard.env, kill_after=number).code == -9
+        yard.site.audit(slug)
+        again = self._forks.run(*line, env=yard.env)
+        assert (again.code, again.stderr) == (0, "")
+        standing = yard.site.audit(slug)
+        if self._whole:
+            assert standing.events == ()
+            if key in yard.stored():  # its rows are gone, and so is what named it
+                yard.age_marks()
+                assert yard.collect(delete=True).deleted >= 1
+        else:
+            assert standing.events == ("publish", "publish", "purge")
+            assert yard.site.standing(f"{slug}-copy").events == ("publish", "purge")
+        assert key not in yard.stored()
+
+    def _next(self) -> tuple[tuple[str, ...], str, str]:
+        self._made += 1
+        slug, yard = f"victim-{self._made}", self._yard
+        yard.publish(f"Before {slug}.", slug)
+        key = yard.publish(f"Bytes of {slug}.", slug)
+        if self._whole:
+            rate(yard.registry, Reference(slug), Opinion(stars=4))
+            what: tuple[str, ...] = (slug, "--everything")
+        else:
+            yard.publish(f"Bytes of {slug}.", f"{slug}-copy")
+            what = (f"{slug}@2",)
+        return ("purge", *what, "--reason", WHY, "--yes", "--json"), slug, key
+
+
+def kill_everywhere(yard: Yard, forks: Forks, count: Count, *, whole: bool, thin: bool) -> None:
+    victims = Victims(yard, forks, whole)
+    steps = victims.rehearse()
+    points = [(n, name) for n, name in enumerate(steps) if not thin or name in CHANGES]
+    names = {name for _, name in points}
+    rows = {"DELETE FROM skills"} if whole else {"INSERT INTO version_events"}
+    assert rows | {"COMMIT", "UPDATE condemned"} <= names
+    for number, _ in points:
+        victims.kill(number)
+    count("purge killed after a step", kills=len(points))
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["version", "skill"])
+@on_folders
+def test_a_purge_killed_after_a_step_is_finished_by_the_same_command(
+    yard: Yard, forks: Forks, count: Count, whole: bool
+) -> None:
+    kill_everywhere(yard, forks, count, whole=whole, thin=True)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("whole", [False, True], ids=["version", "skill"])
+def test_a_purge_killed_after_every_step_is_finished_by_the_same_command(
+    yard: Yard, forks: Forks, count: Count, whole: bool
+) -> None:
+    kill_everywhere(yard, forks, count, whole=whole, thin=False)
