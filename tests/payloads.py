@@ -1,4 +1,4 @@
-"""Texts that act on a terminal, hide, reorder or forge what is printed, and how to see them there."""
+"""Texts that act on a terminal, hide, reorder or forge text, and how to see them in an output."""
 
 from __future__ import annotations
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout, suppress
+from io import StringIO
 from pathlib import Path
 
 from everyskill_cli import chain
+from everyskill_cli.cli.main import main
 from everyskill_cli.database.engine import Database
 from everyskill_cli.database.queries import pins
 from everyskill_cli.database.tables import metadata
-from tests.commands import Commands
 from tests.installing import make_project
 from tests.registries import write_skill
 
@@ -27,14 +29,15 @@ class Scene:
         home: the registry; every column of its database takes anything once it is `loose`.
     """
 
-    def __init__(self, folder: Path, cli: Commands) -> None:
-        self.cli = cli
+    def __init__(self, folder: Path, *, fill: bool = True) -> None:
         self.tree = folder / "tree"
         self.skill = self.tree / "demo"
         self.project = make_project(folder / "project", ".claude")
         self.home = folder / "home"
         self._whole = folder / "whole.db"
-        self._fill()
+        if fill:
+            self._fill()
+        os.chdir(self.project)
 
     @property
     def file(self) -> Path:
@@ -42,7 +45,7 @@ class Scene:
         return self.home / "registry.db"
 
     def _fill(self) -> None:
-        """Publish, yank, rate, use, draft and install."""
+        """Publish, yank, rate, use, draft and install; EVERYSKILL_HOME is ours already."""
         other = write_skill(self.tree, "other")
         for body, words in (
             ("One.", ["publish", self.skill, "--tag", "one", "--category", "text", "-m", "First."]),
@@ -55,17 +58,20 @@ class Scene:
             ("Four.", ["use", "demo", "--tool", "ci", "--external-id", "run-1"]),
         ):
             write_skill(self.tree, body=body, a_md=f"# {body}\n")
-            done = self.cli(*words)
-            assert done.code == 0, done
+            quietly(*words)
         write_skill(self.tree, "other", body="New.")
-        assert self.cli("publish", other, "--draft").code == 0
+        quietly("publish", other, "--draft")
         write_skill(self.tree, "other", body="Newer.")
         os.chdir(self.project)
-        assert self.cli("install", "demo", "other").code == 0
+        quietly("install", "demo", "other")
 
     def loosen(self) -> None:
         """Let the database take anything; `restore` gives it back as it is now."""
         loosen(self.file)
+        self.keep()
+
+    def keep(self) -> None:
+        """Have `restore` give the database back as it is now."""
         shutil.copy(self.file, self._whole)
 
     def restore(self) -> Path:
@@ -74,6 +80,13 @@ class Scene:
             file.unlink()
         shutil.copy(self._whole, self.file)
         return self.file
+
+
+def quietly(*words: str | Path) -> None:
+    """Run a command that succeeds, and print nothing."""
+    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        code = main([str(word) for word in words])
+    assert code == 0, (words, out.getvalue(), err.getvalue())
 
 
 def loosen(file: Path) -> None:
@@ -89,23 +102,28 @@ def loosen(file: Path) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def edit(file: Path, table: str, column: str, value: object, *, which: int = -1) -> bool:
-    """Write a value into a column of one row, or of all for -1, whatever the checks say.
-
-    Gives False where SQLite would not have it: a second row of that key, or text that is no JSON
-    in a column whose index reads JSON.
-    """
+@contextmanager
+def unchecked(file: Path) -> Iterator[sqlite3.Connection]:
+    """Open a database to write into it whatever its checks say; the end closes it."""
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         connection.execute("PRAGMA ignore_check_constraints = ON")
-        found = [row for (row,) in connection.execute(f"SELECT rowid FROM {table}")]
-        chosen = found if which < 0 else found[which % len(found) :][:1] if found else []
-        try:
-            for row in chosen:
-                statement = f"UPDATE {table} SET {column} = ? WHERE rowid = ?"
-                connection.execute(statement, (value, row))
-        except sqlite3.IntegrityError:
-            return False
-        return bool(chosen)
+        connection.execute("PRAGMA synchronous = OFF")
+        yield connection
+
+
+def edit(
+    connection: sqlite3.Connection, table: str, column: str, value: object, *, which: int = -1
+) -> None:
+    """Write a value into a column of one row, or of all for -1.
+
+    What SQLite would not have by its very keys stays: a second row of that key.
+    """
+    found = [row for (row,) in connection.execute(f"SELECT rowid FROM {table}")]
+    chosen = found if which < 0 else found[which % len(found) :][:1] if found else []
+    with suppress(sqlite3.IntegrityError):
+        for row in chosen:
+            statement = f"UPDATE {table} SET {column} = ? WHERE rowid = ?"
+            connection.execute(statement, (value, row))
 
 
 def rehash(file: Path) -> None:
@@ -125,9 +143,8 @@ def rehash(file: Path) -> None:
             )
         )
     by_number = {(pin.version.skill_id, pin.version.version): pin for pin in known.values()}
-    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-        connection.execute("PRAGMA ignore_check_constraints = ON")
-        details, last = {}, {}
+    details, last = {}, {}
+    with unchecked(file) as connection:
         for key, pin in by_number.items():
             version = pin.version
             details[key] = chain.details_hash(

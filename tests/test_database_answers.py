@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from everyskill_cli.database.tables import Json, metadata
 from tests.commands import Commands
 from tests.figures import Count
-from tests.tampering import Scene, edit
+from tests.tampering import Scene, edit, unchecked
 
 CODES = {0, 2, 3, 4, 5, 6, 7, 8, 9, 10}  # docs/format.md; 1 is a bug
 
@@ -167,17 +167,17 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def scene(cli: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     monkeypatch.setenv("EVERYSKILL_HOME", str(tmp_path / "home"))
-    made = Scene(tmp_path, cli)
+    made = Scene(tmp_path)
     made.loosen()
     return made
 
 
-def look(scene: Scene, what: object, commands: list[list[str]], *forms: str) -> int:
+def look(cli: Commands, scene: Scene, what: object, commands: list[list[str]], *forms: str) -> int:
     """Run commands, and fail on one that does not end as it is promised; give how many ran."""
     places = {"SKILL": scene.skill, "TREE": scene.tree}
     runs = [(words, form) for words in commands for form in forms or ("", "--json")]
     for words, form in runs:
-        done = scene.cli(*(places.get(word, word) for word in words), *filter(None, [form]))
+        done = cli(*(places.get(word, word) for word in words), *filter(None, [form]))
         assert done.code in CODES, (what, words, done)
         assert "Traceback" not in done.stderr, (what, words, done)
         if form and done.stdout:
@@ -199,17 +199,19 @@ EDITS = st.sampled_from(PLACES).flatmap(
 )
 
 
-def test_each_column_of_each_table_may_hold_anything(scene: Scene, count: Count) -> None:
+def test_each_column_of_each_table_may_hold_anything(
+    cli: Commands, scene: Scene, count: Count
+) -> None:
     ran = examples = 0
 
     @settings(max_examples=15, suppress_health_check=list(HealthCheck))
     @given(st.lists(EDITS, min_size=1, max_size=2), st.sampled_from(["", "--json"]))
     def check(edits: list[tuple[tuple[str, str], object, int]], form: str) -> None:
         nonlocal ran, examples
-        file = scene.restore()
-        for (table, column), value, which in edits:
-            edit(file, table, column, value, which=which)
-        ran += look(scene, edits, COMMANDS, form)
+        with unchecked(scene.restore()) as connection:
+            for (table, column), value, which in edits:
+                edit(connection, table, column, value, which=which)
+        ran += look(cli, scene, edits, COMMANDS, form)
         examples += 1
 
     check()
@@ -218,11 +220,14 @@ def test_each_column_of_each_table_may_hold_anything(scene: Scene, count: Count)
 
 @pytest.mark.long
 @pytest.mark.parametrize(("table", "column"), PLACES)
-def test_every_value_in_every_column(scene: Scene, count: Count, table: str, column: str) -> None:
+def test_every_value_in_every_column(
+    cli: Commands, scene: Scene, count: Count, table: str, column: str
+) -> None:
     ran = 0
     values = values_of(table, column)
     for value in values:
         for which in (-1, 1):
-            edit(scene.restore(), table, column, value, which=which)
-            ran += look(scene, (repr(value)[:80], which), COMMANDS + CHANGING)
+            with unchecked(scene.restore()) as connection:
+                edit(connection, table, column, value, which=which)
+            ran += look(cli, scene, (repr(value)[:80], which), COMMANDS + CHANGING)
     count("fuzzing of database answers", examples=2 * len(values), commands=ran)

@@ -223,11 +223,12 @@ def test_the_filter_is_complete_and_stable(text: str) -> None:
     assert render.visible(lines, keep_newlines=True) == lines
 
 
-@given(st.text(alphabet=st.characters()))
+@given(st.text(alphabet=st.characters()) | st.text(alphabet="a\u0301\u0308\n", max_size=20))
 def test_filtered_json_reads_back(text: str) -> None:
     written = visible_json(json.dumps([text], ensure_ascii=False))
     assert json.loads(written) == json.loads(json.dumps([text]))
     assert HIDDEN.search(written) is None
+    assert re.search("[\u0300-\u036f]{6}", written) is None
 
 
 @given(st.text(max_size=300))
