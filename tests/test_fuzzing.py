@@ -10,6 +10,7 @@ from pathlib import Path
 from struct import pack as packed
 from typing import Any
 
+import yaml
 from hypothesis import strategies as st
 
 from everyskill_cli.bundle import manifest, pack, unpack
