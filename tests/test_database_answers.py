@@ -7,16 +7,18 @@ any type. On PostgreSQL the types stand, but not what is inside of JSON, nor the
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from everyskill_cli.database.tables import Json, metadata
+from everyskill_cli.database.tables import Json, Moment, metadata
 from tests.commands import Commands
 from tests.figures import Count
+from tests.fuzzing import fuzz, lengths
 from tests.tampering import Scene, edit, unchecked
 
 CODES = {0, 2, 3, 4, 5, 6, 7, 8, 9, 10}  # docs/format.md; 1 is a bug
@@ -202,20 +204,19 @@ EDITS = st.sampled_from(PLACES).flatmap(
 def test_each_column_of_each_table_may_hold_anything(
     cli: Commands, scene: Scene, count: Count
 ) -> None:
-    ran = examples = 0
+    ran = 0
 
-    @settings(max_examples=15, suppress_health_check=list(HealthCheck))
-    @given(st.lists(EDITS, min_size=1, max_size=2), st.sampled_from(["", "--json"]))
-    def check(edits: list[tuple[tuple[str, str], object, int]], form: str) -> None:
-        nonlocal ran, examples
+    def check(given: tuple[list[tuple[tuple[str, str], object, int]], str]) -> None:
+        nonlocal ran
+        edits, form = given
         with unchecked(scene.restore()) as connection:
             for (table, column), value, which in edits:
                 edit(connection, table, column, value, which=which)
         ran += look(cli, scene, edits, COMMANDS, form)
-        examples += 1
 
-    check()
-    count("fuzzing of database answers", examples=examples, commands=ran)
+    inputs = st.tuples(st.lists(EDITS, min_size=1, max_size=2), st.sampled_from(["", "--json"]))
+    fuzz(count, "database answers", inputs, check, 15)
+    count("fuzzing of database answers", commands=ran)
 
 
 @pytest.mark.long
@@ -231,3 +232,56 @@ def test_every_value_in_every_column(
                 edit(connection, table, column, value, which=which)
             ran += look(cli, scene, (repr(value)[:80], which), COMMANDS + CHANGING)
     count("fuzzing of database answers", examples=2 * len(values), commands=ran)
+
+
+# PostgreSQL, which keeps types, and neither what is inside of JSON nor times that Python has.
+
+
+@pytest.fixture
+def shared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_url: str, cli: Commands
+) -> Scene:
+    monkeypatch.setenv("EVERYSKILL_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("EVERYSKILL_DATABASE_URL", postgres_url)
+    monkeypatch.setenv("EVERYSKILL_STORE_URL", f"file://{tmp_path}/store")
+    assert cli("upgrade").code == 0
+    return Scene(tmp_path)
+
+
+@lengths(12, 300)
+def test_json_and_times_of_postgresql(
+    cli: Commands, shared: Scene, count: Count, postgres_url: str, examples: int
+) -> None:
+    ran = 0
+    times = ["infinity", "-infinity", "0001-01-01 00:00 BC", "294276-12-31", "0001-01-01T00:00Z"]
+    stored = [json.dumps(value) for value in JSON] + ["[" * 1_500 + "]" * 1_500]
+    kinds: list[tuple[str, str, str, list[str]]] = [
+        (table.name, column.name, kind, values)
+        for table in metadata.sorted_tables
+        for column in table.columns
+        for of, kind, values in ((Json, "jsonb", stored), (Moment, "timestamptz", times))
+        if isinstance(column.type, of)
+    ]
+    edits = st.sampled_from(kinds).flatmap(
+        lambda kind: st.tuples(st.just(kind), st.sampled_from(kind[3]))
+    )
+
+    def check(given: tuple[tuple[str, str, str, list[str]], str]) -> None:
+        nonlocal ran
+        (table, column, kind, _), value = given
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute("SET session_replication_role = replica")  # no trigger fires
+            connection.execute(f"CREATE TABLE kept AS SELECT * FROM {table}".encode())
+            checked = f"UPDATE {table} SET {column} = %s::{kind}".encode()
+            with suppress(psycopg.errors.CheckViolation):
+                connection.execute(checked, (value,))
+        form = ("--json", "")[len(value) % 2]
+        ran += look(cli, shared, (table, column, value[:60]), COMMANDS[:-1], form)
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute("SET session_replication_role = replica")
+            old = f"(SELECT {column} FROM kept WHERE kept.ctid IS NOT NULL LIMIT 1)"
+            connection.execute(f"UPDATE {table} SET {column} = {old}".encode())
+            connection.execute("DROP TABLE kept")
+
+    fuzz(count, "database answers", edits, check, examples)
+    count("fuzzing of database answers", commands=ran)
