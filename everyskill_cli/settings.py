@@ -238,7 +238,7 @@ def _from_file(path: Path) -> dict[str, tuple[str, str]]:
 
     try:
         values = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also a number of 4,301 digits
         why = str(error).splitlines()[0].rstrip(".")
         raise NotReady(f"The settings file {path} is not TOML: {why}.", _LINE) from error
     return {name: (_checked(path, name, value), str(path)) for name, value in values.items()}

@@ -746,6 +746,7 @@ def test_a_newer_schema_on_postgresql(
         ("store_url = \n", "is not TOML"),
         ("\x00", "is not TOML"),
         ("[" * 100_000, "is not TOML"),
+        ("user = " + "9" * 5_000, "is not TOML"),
         ('colour = "red"\n', "'colour', which is no setting|store_url"),
         ("user = 7\n", "user in|must be a text"),
         ('user = ""\n', "user in|must be a text"),

@@ -138,6 +138,7 @@ COMMANDS = [
     ["update"],
     ["doctor"],
 ]
+TELLING = [["show", "demo"], ["versions", "demo"], ["list"], ["ratings", "demo"]]
 CHANGING = [  # they read before they write; each leaves the registry for the next
     ["use", "demo", "--tool", "ci", "--external-id", "run-1"],
     ["rate", "demo", "4"],
@@ -206,16 +207,22 @@ def test_each_column_of_each_table_may_hold_anything(
 ) -> None:
     ran = 0
 
-    def check(given: tuple[list[tuple[tuple[str, str], object, int]], str]) -> None:
+    def check(
+        given: tuple[list[tuple[tuple[str, str], object, int]], list[list[str]], str],
+    ) -> None:
         nonlocal ran
-        edits, form = given
+        edits, more, form = given
         with unchecked(scene.restore()) as connection:
             for (table, column), value, which in edits:
                 edit(connection, table, column, value, which=which)
-        ran += look(cli, scene, edits, COMMANDS, form)
+        ran += look(cli, scene, edits, TELLING + more, form)
 
-    inputs = st.tuples(st.lists(EDITS, min_size=1, max_size=2), st.sampled_from(["", "--json"]))
-    fuzz(count, "database answers", inputs, check, 15)
+    inputs = st.tuples(
+        st.lists(EDITS, min_size=1, max_size=2),
+        st.lists(st.sampled_from(COMMANDS), min_size=2, max_size=2),
+        st.sampled_from(["", "--json"]),
+    )
+    fuzz(count, "database answers", inputs, check, 40)
     count("fuzzing of database answers", commands=ran)
 
 

@@ -111,8 +111,8 @@ class Output:
             self._master, slave = os.openpty()
             size = struct.pack("4H", 24, stage.columns, 0, 0)
             fcntl.ioctl(slave, termios.TIOCSWINSZ, size)
-            self.out = open(slave, "w", encoding="utf-8", newline="\n")  # noqa: SIM115, PTH123
-            self.err = open(os.dup(slave), "w", encoding="utf-8", newline="\n")  # noqa: SIM115, PTH123
+            self.out = open(slave, "w", encoding="utf-8", newline="\n")  # noqa: SIM115, PTH123 - closed by `end`; a descriptor
+            self.err = open(os.dup(slave), "w", encoding="utf-8", newline="\n")  # noqa: SIM115, PTH123 - closed by `end`; a descriptor
             self._reader = threading.Thread(target=self._read)
             self._reader.start()
         else:
