@@ -172,6 +172,7 @@ _folder("skill-md-ignored", "missing-skill-md")(
     lambda folder: (folder / ".everyskillignore").write_text("*.md\n")
 )
 
+
 # Links and special files inside.
 
 _folder("link-out", "symlink")(lambda f: (f / "passwd").symlink_to("/etc/passwd"))
@@ -200,6 +201,17 @@ def _(folder: Path) -> None:
 def _(folder: Path) -> None:
     (folder / "a" / "b").mkdir(parents=True)
     (folder / "a" / "b" / "key").symlink_to("/etc/hostname")
+
+
+@_folder("folder-of-scripts-is-a-link", "symlink")
+def _(folder: Path) -> None:
+    _written(folder.parent / "elsewhere" / "run.sh")
+    (folder / "scripts").symlink_to(folder.parent / "elsewhere")
+
+
+@_folder("ignore-file-is-a-fifo", "special-file")
+def _(folder: Path) -> None:
+    os.mkfifo(folder / ".everyskillignore")
 
 
 # Names.
@@ -265,6 +277,18 @@ def _(folder: Path) -> None:
 def _(folder: Path) -> None:
     for number in range(11_000):
         (folder / str(number)).mkdir()
+
+
+def many_files(folder: Path) -> None:
+    """Make 100,000 files below a skill, which takes longer than a normal run has."""
+    inner = folder / "n"
+    inner.mkdir()
+    descriptor = os.open(inner, os.O_RDONLY)
+    try:
+        for number in range(100_000):
+            os.close(os.open(str(number), os.O_CREAT | os.O_WRONLY, dir_fd=descriptor))
+    finally:
+        os.close(descriptor)
 
 
 _folder("large-file", "file-too-large")(lambda f: _sparse(f / "a.bin", 10 * 2**20 + 1))
@@ -426,14 +450,19 @@ def _zip(
     shift: int = 0,
     same_offset: bool = False,
 ) -> bytes:
-    body = before
-    central = b""
+    body = bytearray(before)
+    central = bytearray()
     for item in entries:
         central += item.central(len(before) if same_offset else len(body) + shift)
         body += item.local + item.data + gap
     count = len(entries) if count is None else count
     tail = pack("<4H2LH", 0, 0, count, count, len(central), len(body) + shift, len(comment))
-    return body + central + b"PK\5\6" + tail + comment + after
+    return bytes(body + central + b"PK\5\6" + tail + comment + after)
+
+
+def _deflated(size: int) -> bytes:
+    """Pack so many zeros as small as they go."""
+    return compress(bytes(size), 1)[2:-4]
 
 
 _MAIN = _entry("SKILL.md", SKILL.encode())
@@ -460,6 +489,40 @@ _archive(
     lambda: _zip(_entry("skill/SKILL.md", SKILL.encode()), _entry("skill/a.md")),
 )
 _archive("nothing-but-skill-md", "not-canonical", lambda: _zip(_MAIN))
+_with("left-out", "not-canonical", _entry("node_modules/a.js"))
+_with("compiled", "not-canonical", _entry("a/__pycache__/b.pyc"))
+_with("bidi-name", "invisible-character", _entry("a\u202egpj.sh"))
+_with("escape-codes", "control-character", _entry("a\x1b[2J"))
+_with("new-line", "control-character", _entry("a\nb"))
+_with("half-a-character", "name-not-utf8", _entry(b"a\xed\xa0\x80.md"))
+_with("console", "windows-reserved", _entry("com1.txt"))
+_with("folder-without-slash", "not-canonical", _entry("a.md", mode=0o40755))
+_with("fifo-entry", "special-file", _entry("a.md", mode=0o10644))
+_with("socket-entry", "special-file", _entry("a.md", mode=0o140644))
+_with("strongly-encrypted", "encrypted-entry", _entry("a.md", flags=0x40))
+_with("other-path-in-extra-field", "not-canonical", _entry("a.md", extra=b"up\x09\0\1abcd../x"))
+_with(
+    "zip64-sizes", "file-too-large", _entry("a.md", size=2**32 - 1, extra=b"\1\0\x10\0" + bytes(16))
+)
+_archive(
+    "real-bomb",
+    "compressed-entry",
+    lambda: _zip(_MAIN, _entry("a.md", b"", method=8, stored=_deflated(2**26), size=2**26)),
+)
+_archive(
+    "zip64-end",
+    "too-many-files",
+    lambda: (
+        _zip(_MAIN, _OTHER, count=0xFFFF, after=b"")[:-22]
+        + pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, 2, 2, 100, 100)
+        + pack("<4sLQL", b"PK\6\7", 0, 200, 1)
+        + b"PK\5\6"
+        + pack("<4H2LH", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    ),
+)
+_archive("65535-counted", "too-many-files", lambda: _zip(_MAIN, _OTHER, count=0xFFFF))
+_archive("65536-entries", "not-canonical", lambda: _zip(_MAIN, *[_OTHER] * 65_535, count=0))
+_archive("two-archives", "not-canonical", lambda: _zip(_MAIN, _OTHER) + _zip(_MAIN, _OTHER))
 _with("parent-path", "path-escapes", _entry("a/../../evil"))
 _archive("leading-parent", "path-escapes", lambda: _zip(_entry("../evil"), _MAIN))
 _archive("absolute", "path-escapes", lambda: _zip(_entry("/etc/cron.d/evil"), _MAIN))

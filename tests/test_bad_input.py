@@ -484,6 +484,7 @@ def bucket(local_s3: S3Server, tmp_path: Path) -> dict[str, str]:
         ({"EVERYSKILL_STORE_URL": "https://example.org"}, 8, "file://|s3://bucket/prefix"),
         ({"EVERYSKILL_STORE_URL": f"s3://key:{SECRET}@bucket"}, 8, "a key never stands in a URL"),
         ({"EVERYSKILL_STORE_URL": "s3://"}, 8, "s3://bucket"),
+        ({"EVERYSKILL_STORE_URL": "s3://[bucket/prefix"}, 8, "s3://bucket"),
         ({"EVERYSKILL_STORE_URL": "/var/skills"}, 8, "file://"),
         ({"EVERYSKILL_STORE_URL": "file://var/skills"}, 8, "three slashes"),
         ({"EVERYSKILL_STORE_URL": "file:///etc/passwd"}, 8, "EVERYSKILL_STORE_URL"),
@@ -494,7 +495,9 @@ def test_a_store_that_is_set_up_wrong(
     cli: Commands, bucket: Environment, new: Path, change: Environment, code: int, says: str
 ) -> None:
     settings = {**bucket, **change}
-    if change.get("EVERYSKILL_STORE_URL", "s3://no-").startswith(("s3://no-", "s3://key")):
+    if change.get("EVERYSKILL_STORE_URL", "s3://no-").startswith(
+        ("s3://no-", "s3://key", "s3://[")
+    ):
         settings.pop("R2_BUCKET_NAME")
     for debug in ("0", "1"):
         done = cli("publish", new, env={**settings, "EVERYSKILL_DEBUG": debug})
@@ -743,6 +746,7 @@ def test_a_newer_schema_on_postgresql(
         ("store_url = \n", "is not TOML"),
         ("\x00", "is not TOML"),
         ("[" * 100_000, "is not TOML"),
+        ("user = " + "9" * 5_000, "is not TOML"),
         ('colour = "red"\n', "'colour', which is no setting|store_url"),
         ("user = 7\n", "user in|must be a text"),
         ('user = ""\n', "user in|must be a text"),

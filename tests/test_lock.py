@@ -91,6 +91,8 @@ targets = [
     [
         ("version = 1", "version = ", "is not TOML"),
         ("version = 1", "version = 2", "has format 2"),
+        ("version = 1", "version = " + "9" * 5_000, "is not TOML"),
+        ("version = 1", "version = 0x" + "f" * 5_000, "is no lock"),
         ("version = 1\n", "", "is no lock"),
         ("version = 1\n", "version = true\n", "is no lock"),
         ("version = 1\n", "version = 1\nmore = 2\n", "is no lock"),

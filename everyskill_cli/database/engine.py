@@ -21,6 +21,7 @@ from sqlalchemy.pool import QueuePool
 from everyskill_cli.database.address import parse
 from everyskill_cli.database.faults import CommitUnknown, translate, translated
 from everyskill_cli.database.file import is_read_only, look, target_of
+from everyskill_cli.database.values import check_types, read_json
 from everyskill_cli.errors import NotReady
 from everyskill_cli.settings import hide_password
 
@@ -180,7 +181,9 @@ def _sqlite(database: Database) -> Engine:
         creator=lambda: _connect(target, timeout),
         poolclass=QueuePool,
         pool_size=1,
+        json_deserializer=read_json,
     )
+    check_types(engine)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -274,4 +277,5 @@ def _postgresql(url: URL) -> Engine:
         use_native_hstore=False,  # a round trip for a type that we do not use
         pool_reset_on_return=None,  # every use ends its own transaction
         pool_size=1,
+        json_deserializer=read_json,
     )

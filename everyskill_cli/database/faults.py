@@ -5,7 +5,6 @@ The only place that knows SQLite's error names and PostgreSQL's SQLSTATE codes.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,11 +44,8 @@ def translated(where: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise translate(error, where) from error
-    except (UnreadableValue, json.JSONDecodeError) as error:
-        raise IntegrityFailure(
-            f"The database {where} holds what everyskill never wrote: {error}.",
-            "Somebody changed its records: trust none of them, and compare with a backup.",
-        ) from error
+    except UnreadableValue as error:
+        raise _foreign(where, str(error)) from error
     except SQLAlchemyError as error:
         raise NotReady(
             f"The database {where} cannot be used: {first_line(error)}.", _HINTS[NotReady]
@@ -63,6 +59,13 @@ def translate(error: DBAPIError, where: str) -> EveryskillError:
     if isinstance(error.orig, sqlite3.Error):
         return _sqlite(error.orig, where)
     return _postgresql(error, where)
+
+
+def _foreign(where: str, what: str) -> IntegrityFailure:
+    return IntegrityFailure(
+        f"The database {where} holds what everyskill never wrote: {what}.",
+        "Somebody changed its records: trust none of them, and compare with a backup.",
+    )
 
 
 def read_only(where: str) -> Forbidden:
@@ -109,6 +112,8 @@ def _sqlite(error: sqlite3.Error, where: str) -> EveryskillError:
     # Errors that the module raises itself carry no name.
     name = getattr(error, "sqlite_errorname", "")
     said = first_line(error)
+    if not name and said.startswith("Could not decode"):
+        return _foreign(where, "a text is not UTF-8")
     match name.split("_")[1] if "_" in name else "":
         case "BUSY" | "LOCKED":
             return Unavailable(

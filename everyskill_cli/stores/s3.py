@@ -270,6 +270,7 @@ class S3Store(Store):
     def _border(self) -> Iterator[None]:
         """Turn what the client raises into our errors."""
         from botocore import exceptions as foreign
+        from botocore.parsers import ResponseParserError
         from urllib3.exceptions import HTTPError
 
         try:
@@ -282,8 +283,10 @@ class S3Store(Store):
             foreign.ConnectionError,
             foreign.HTTPClientError,
             foreign.IncompleteReadError,
-            KeyError,  # a proxy's page in place of an answer
             HTTPError,
+            ResponseParserError,
+            KeyError,  # a proxy's page in place of an answer
+            TypeError,  # XML inside of a word: the library takes it for one all the same
         ) as error:
             why = type(error).__name__
             raise Unavailable(

@@ -83,7 +83,12 @@ def _escape(character: str) -> str:
 
 
 def _json_run(run: re.Match[str]) -> str:
-    return "".join(_json_escape(c) if _is_unsafe(c) else c for c in run.group())
+    written, marks = "", 0  # marks on one character so far
+    for character in run.group():
+        marks = marks + 1 if unicodedata.category(character) in _MARKS else 0
+        stays = marks <= _MARKS_MAX and not _is_unsafe(character)
+        written += character if stays else _json_escape(character)
+    return written
 
 
 def _json_escape(character: str) -> str:

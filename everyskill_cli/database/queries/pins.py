@@ -69,12 +69,10 @@ def _pins() -> Select[Any]:
 
 
 def _pin(row: Row[Any]) -> Pin:
-    values = row._mapping
-    birth = {name: values[_BIRTH + name] for name in VersionEvent.__slots__}
     return Pin(
         slug=row.slug,
         version=records.record(SkillVersion, row),
-        birth=VersionEvent(**birth),
+        birth=records.record(VersionEvent, row, prefix=_BIRTH),
         yanked_at=row.yanked_at,
         yank_reason=row.yank_reason,
         successor=row.successor,

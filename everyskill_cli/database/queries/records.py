@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import MISSING, fields
 from datetime import datetime
+from functools import cache
 from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from sqlalchemy import (
@@ -22,9 +24,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import ColumnElement
 
+from everyskill_cli.database.faults import UnreadableValue
 from everyskill_cli.database.tables import Moment
-from everyskill_cli.errors import IntegrityFailure
-from everyskill_cli.model import FileEntry
+from everyskill_cli.model import FileEntry, JsonObject, SkillVersion
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 CHUNK: Final = 10_000  # values a statement; SQLite takes 32,766 parameters, PostgreSQL 65,535
 
 CLOCKS = {  # read when the row is written, not when the transaction began
@@ -44,16 +47,46 @@ CLOCKS = {  # read when the row is written, not when the transaction began
 }
 
 
-def record(kind: type[Record], row: Row[*tuple[Any, ...]]) -> Record:
-    """Fill a record from the columns of the same names; lists become tuples."""
+def record(
+    kind: type[Record],
+    row: Row[*tuple[Any, ...]],
+    *,
+    prefix: str = "",
+    derived: Mapping[str, Any] = _NOTHING,
+) -> Record:
+    """Fill a record from the columns of the same names; lists become tuples.
+
+    Args:
+        kind: of the record.
+        row: what was read.
+        prefix: before the columns' names, where two records come from one row.
+        derived: fields that are no column.
+
+    Raises:
+        UnreadableValue: a value is missing, or is none that this program writes.
+    """
     values = row._mapping
-    try:
-        return kind(**{f.name: _from_row(f.name, values[f.name]) for f in fields(kind)})
-    except (TypeError, ValueError) as error:
-        raise IntegrityFailure(
-            f"A {kind.__name__} of the registry is none that everyskill wrote.",
-            "Somebody changed its records: trust none of them, and compare with a backup.",
-        ) from error
+    filled = {
+        name: derived[name] if name in derived else _from_row(kind, name, values[prefix + name])
+        for name in _columns(kind)
+    }
+    for name in _required(kind):
+        if filled[name] is None:
+            raise UnreadableValue(f"the {name} of a {kind.__name__} is missing")
+    return kind(**filled)
+
+
+@cache
+def _columns(kind: type[DataclassInstance]) -> tuple[str, ...]:
+    """Name the fields that a row fills: those without a value of their own."""
+    return tuple(field.name for field in fields(kind) if field.default is MISSING)
+
+
+@cache
+def _required(kind: type[DataclassInstance]) -> tuple[str, ...]:
+    """Name those that are never absent; annotations are texts in ``model``."""
+    own = {field.name: str(field.type) for field in fields(kind)}
+    return tuple(name for name in _columns(kind) if not own[name].endswith("| None"))
 
 
 def add(connection: Connection, table: Table, rows: Iterable[DataclassInstance]) -> None:
@@ -104,12 +137,61 @@ def now(connection: Connection) -> datetime:
     return moment
 
 
-def _from_row(name: str, value: Any) -> Any:
-    if name == "files":
-        return tuple(FileEntry(**entry) for entry in value)
-    if name == "metadata" and not isinstance(value, dict):
-        raise TypeError(f"metadata is of type {type(value).__name__}")
-    return tuple(value) if isinstance(value, list) else value
+def manifest(stored: Any) -> tuple[FileEntry, ...]:
+    """Read the list of files of a version.
+
+    Raises:
+        UnreadableValue: it is none that this program writes.
+    """
+    if not isinstance(stored, list):
+        raise UnreadableValue(f"{stored!r:.40} is no list of files")
+    return tuple(_file(entry) for entry in stored)
+
+
+def _file(stored: Any) -> FileEntry:
+    try:
+        entry = FileEntry(**stored)
+    except TypeError as error:
+        raise UnreadableValue(f"{stored!r:.40} is no file") from error
+    size = entry.size
+    kinds = (type(entry.path), type(size), type(entry.sha256), type(entry.executable))
+    if kinds != (str, int, str, bool) or size < 0:
+        raise UnreadableValue(f"{stored!r:.40} is no file")
+    return entry
+
+
+def said(stored: Any) -> JsonObject:
+    """Read what a version says of itself beside its columns (docs/format.md).
+
+    Raises:
+        UnreadableValue: it is none that this program writes.
+    """
+    if not isinstance(stored, dict):
+        raise UnreadableValue(f"{stored!r:.40} is no metadata")
+    for name, kind in (("frontmatter", dict), ("declared_version", str), ("source", dict)):
+        if name in stored and not isinstance(stored[name], kind):
+            raise UnreadableValue(f"{stored[name]!r:.40} is no {name}")
+    for name, value in stored.get("source", {}).items():
+        if not isinstance(value, bool if name == "modified" else str):
+            raise UnreadableValue(f"{value!r:.40} is no {name} of a source")
+    return stored
+
+
+def _texts(stored: Any) -> tuple[str, ...]:
+    if not isinstance(stored, list) or not all(isinstance(item, str) for item in stored):
+        raise UnreadableValue(f"{stored!r:.40} is no list of texts")
+    return tuple(stored)
+
+
+def _from_row(kind: type[DataclassInstance], name: str, value: Any) -> Any:
+    match name:
+        case "files":
+            return manifest(value)
+        case "tags":
+            return _texts(value)
+        case "metadata" if kind is SkillVersion:
+            return said(value)
+    return value
 
 
 def to_row(record: DataclassInstance) -> dict[str, Any]:

@@ -149,7 +149,7 @@ def manifests(
                 skill_versions.c.id.in_(chunk)
             )
         ):
-            found[version_id] = tuple(FileEntry(**entry) for entry in files)
+            found[version_id] = records.manifest(files)
     return found
 
 
@@ -244,25 +244,11 @@ def _summary_columns() -> Select[Any]:
 
 
 def _summary(row: Row[Any], pointers: tuple[int | None, int | None]) -> VersionSummary:
-    return VersionSummary(
-        version=row.version,
-        status=_status(row, *pointers),
-        content_hash=row.content_hash,
-        content_type=row.content_type,
-        size_bytes=row.size_bytes,
-        declared_version=row.metadata.get("declared_version"),
-        message=row.message,
-        author=row.author,
-        created_at=row.created_at,
-        rating_count=row.rating_count,
-        average_rating=row.average_rating,
-        hours_saved=row.hours_saved,
-        uses=row.uses,
-        yanked_at=row.yanked_at,
-        yank_reason=row.yank_reason,
-        successor=row.successor,
-        purged_at=row.purged_at,
-    )
+    derived = {
+        "status": _status(row, *pointers),
+        "declared_version": records.said(row.metadata).get("declared_version"),
+    }
+    return records.record(VersionSummary, row, derived=derived)
 
 
 def _status(row: Row[Any], published: int | None, draft: int | None) -> VersionStatus:
