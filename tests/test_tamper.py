@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from sqlalchemy import Integer
 
+from everyskill_cli.cli.render import to_json
 from everyskill_cli.database.tables import Moment, metadata
 from everyskill_cli.model import Opinion, Reference
 from everyskill_cli.registry import Registry
@@ -600,3 +601,53 @@ def test_a_row_that_is_taken_away(yard, table, count):
     assert damages, table
     count("tamper table", rows=1)
     yard.drop(url)
+
+
+@pytest.mark.parametrize("value", ["X'00ff'", "4.5", "'text'", "NULL", "'[[[[[[[['"])
+@pytest.mark.parametrize("table", ["skills", "skill_versions", "version_events", "version_state"])
+def test_values_of_other_types_are_named_and_stop_nothing(tmp_path, yard, table, value, count):
+    """SQLite keeps anything in any column; each is a damage, and the rest is looked at."""
+    if not yard.copy().startswith("sqlite"):
+        pytest.skip("PostgreSQL holds every column to its type")
+    for column in metadata.tables[table].columns:
+        if column.computed is not None or f"{table}.{column.name}" in UNSEEN_COLUMNS:
+            continue
+        url = yard.copy()
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file:
+            names = loosened(file, table)
+            key = metadata.tables[table].primary_key.columns.keys()[0]
+            last = f"(SELECT {key} FROM {table} ORDER BY {key} DESC LIMIT 1)"
+            before = file.execute(f"SELECT {column.name} FROM {table} WHERE {key} = {last}")
+            if before.fetchone()[0] is None and value == "NULL":
+                continue
+            file.execute(f"UPDATE {table} SET {column.name} = {value} WHERE {key} = {last}")
+            file.commit()
+        assert names
+        with closing(yard.registry(url, yard.store)) as registry:
+            answer = verify(registry, [], VerifyOptions())
+            # What is not there at all, only a changed schema lets in: the guards say that.
+            said = [d for d in answer.results if d.kind != "guard" or value == "NULL"]
+            assert said, column
+            assert answer.looked.skills >= 6, column
+            to_json(answer)
+        count("tamper table", values_of_other_types=1)
+        yard.drop(url)
+
+
+def loosened(file: sqlite3.Connection, table: str) -> list[str]:
+    """Take every rule off a table: triggers, and what its columns may hold."""
+    names = [
+        name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type='trigger'")
+    ]
+    for name in names:
+        file.execute(f"DROP TRIGGER {name}")
+    file.execute("PRAGMA writable_schema = ON")
+    [(made,)] = file.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,))
+    file.execute(
+        "UPDATE sqlite_master SET sql = ? WHERE name = ?", (made.replace(" NOT NULL", ""), table)
+    )
+    file.commit()
+    file.execute("PRAGMA writable_schema = RESET")
+    file.execute("PRAGMA ignore_check_constraints = ON")
+    file.execute("PRAGMA foreign_keys = OFF")
+    return names

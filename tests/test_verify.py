@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from everyskill_cli.chain import details_hash, entry_hash, event_statement
-from everyskill_cli.database.queries import auditing
+from everyskill_cli.database.queries import auditing, standing
 from everyskill_cli.errors import NotFound, NotReady, Unavailable, UsageError
 from everyskill_cli.heads import Heads
 from everyskill_cli.model import FileEntry, Reference
@@ -160,7 +160,7 @@ def copy_of_text(registry: Registry, slug: str, path: Path) -> None:
 def forge(registry: Registry, slug: str) -> None:
     """Rewrite a version's name and recompute every digest, as the owner of the database can."""
     with registry.database.reading() as tx:
-        [own] = auditing.registry_ids(tx)
+        [own] = standing.registry_ids(tx)
         [skill] = auditing.skills_after(tx, "", 1, [slug])
         versions = auditing.versions_after(tx, [skill.id], ("", 0), 100)
         events = auditing.events_after(tx, [skill.id], ("", 0), 100)

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Select,
     Text,
     case,
-    exists,
     func,
     literal_column,
     select,
@@ -23,16 +22,15 @@ from sqlalchemy import (
     type_coerce,
 )
 from sqlalchemy.sql import ColumnElement
+from sqlalchemy.types import NullType
 
 from everyskill_cli.chain import DETAILS
 from everyskill_cli.database.queries import records
 from everyskill_cli.database.tables import (
-    condemned,
+    Moment,
     ratings,
-    registry,
     skill_versions,
     skills,
-    tombstones,
     usage_events,
     version_events,
     version_state,
@@ -57,17 +55,20 @@ def skills_after(
     row = skills.c
     statement = (
         select(
-            row.id,
-            row.slug,
-            row.name,
-            row.description,
-            row.author_id,
-            row.latest_version,
-            row.published_version_id,
-            row.draft_version_id,
-            *(row[name] for name in _STARS),
-            row.hours_saved,
-            row.total_uses,
+            *stored(
+                connection,
+                row.id,
+                row.slug,
+                row.name,
+                row.description,
+                row.author_id,
+                row.latest_version,
+                row.published_version_id,
+                row.draft_version_id,
+                *(row[name] for name in _STARS),
+                row.hours_saved,
+                row.total_uses,
+            )
         )
         .where(row.slug > slug)
         .order_by(row.slug)
@@ -75,9 +76,10 @@ def skills_after(
     )
     if only:
         statement = statement.where(records.among(connection, row.slug, only))
+    found = connection.execute(statement)
     return [
-        StoredSkill(*found[:8], Tally(tuple(found[8:13]), found[13], found[14]))
-        for found in connection.execute(statement)
+        StoredSkill._make([*each[:8], Tally(tuple(each[8:13]), each[13], each[14])])
+        for each in found
     ]
 
 
@@ -89,16 +91,19 @@ def versions_after(
     found = _behind(
         connection,
         select(
-            row.skill_id,
-            row.version,
-            row.id,
-            row.content_url,
-            row.content_hash,
-            row.size_bytes,
-            row.details_hash,
-            row.created_by,
-            stamp(connection, row.created_at),
-            *(as_stored(connection, row[name]) for name in DETAILS),
+            *stored(
+                connection,
+                row.skill_id,
+                row.version,
+                row.id,
+                row.content_url,
+                row.content_hash,
+                row.size_bytes,
+                row.details_hash,
+                row.created_by,
+                row.created_at,
+                *(row[name] for name in DETAILS),
+            )
         ),
         (row.skill_id, row.version),
         skill_ids,
@@ -114,19 +119,22 @@ def events_after(
     """Read events of some skills, in the order of skill and place, those behind one."""
     row = version_events.c
     statement = select(
-        row.skill_id,
-        row.seq,
-        row.id,
-        row.kind,
-        row.version,
-        row.published_version,
-        row.draft_version,
-        row.reason,
-        row.successor,
-        row.actor_id,
-        stamp(connection, row.created_at),
-        row.prev_hash,
-        row.entry_hash,
+        *stored(
+            connection,
+            row.skill_id,
+            row.seq,
+            row.id,
+            row.kind,
+            row.version,
+            row.published_version,
+            row.draft_version,
+            row.reason,
+            row.successor,
+            row.actor_id,
+            row.created_at,
+            row.prev_hash,
+            row.entry_hash,
+        )
     )
     found = _behind(connection, statement, (row.skill_id, row.seq), skill_ids, place, limit)
     return [StoredEvent(*each) for each in found]
@@ -152,15 +160,18 @@ def states(connection: Connection, skill_ids: Collection[str]) -> list[StoredSta
     row = version_state.c
     found = connection.execute(
         select(
-            row.skill_id,
-            row.skill_version_id,
-            *(row[name] for name in _STARS),
-            row.hours_saved,
-            row.uses,
-            stamp(connection, row.yanked_at),
-            row.yank_reason,
-            row.successor,
-            stamp(connection, row.purged_at),
+            *stored(
+                connection,
+                row.skill_id,
+                row.skill_version_id,
+                *(row[name] for name in _STARS),
+                row.hours_saved,
+                row.uses,
+                row.yanked_at,
+                row.yank_reason,
+                row.successor,
+                row.purged_at,
+            )
         ).where(records.among(connection, row.skill_id, skill_ids))
     )
     return [
@@ -175,23 +186,24 @@ def tallies(
     """Count ratings and uses anew, by skill and version; uses may be of no version."""
     row = ratings.c
     found: dict[tuple[str, str | None], Tally] = {}
-    for skill, version, *stars, hours in connection.execute(
+    counted: Iterable[Any] = connection.execute(
         select(
-            row.skill_id,
-            row.skill_version_id,
+            *stored(connection, row.skill_id, row.skill_version_id),
             *(func.sum(case((row.rating == n, 1), else_=0)) for n in range(1, 6)),
             func.coalesce(func.sum(row.hours_saved_estimate), 0),
         )
         .where(records.among(connection, row.skill_id, skill_ids))
         .group_by(row.skill_id, row.skill_version_id)
-    ):
-        found[skill, version] = Tally(tuple(map(int, stars)), int(hours), 0)
+    )
+    for each in counted:
+        found[each[0], each[1]] = Tally(tuple(int(n) for n in each[2:7]), int(each[7]), 0)
     used = usage_events.c
-    for skill, version, uses in connection.execute(
-        select(used.skill_id, used.skill_version_id, func.count())
+    counted = connection.execute(
+        select(*stored(connection, used.skill_id, used.skill_version_id), func.count())
         .where(records.among(connection, used.skill_id, skill_ids))
         .group_by(used.skill_id, used.skill_version_id)
-    ):
+    )
+    for skill, version, uses in counted:
         found[skill, version] = found.get((skill, version), NOTHING)._replace(uses=uses)
     return found
 
@@ -201,69 +213,27 @@ def with_text(connection: Connection, skill_ids: Collection[str]) -> set[str]:
     row = skills.c
     return set(
         connection.scalars(
-            select(row.id).where(
+            select(*stored(connection, row.id)).where(
                 records.among(connection, row.id, skill_ids), row.content.is_not(None)
             )
         )
     )
 
 
-def sizes(connection: Connection) -> tuple[int, int]:
-    """Count skills and versions, for whoever waits."""
-    count = func.count()
-    return (
-        connection.scalar(select(count).select_from(skills)) or 0,
-        connection.scalar(select(count).select_from(skill_versions)) or 0,
-    )
+def stored(connection: Connection, *columns: ColumnElement[Any]) -> list[ColumnElement[Any]]:
+    """Give columns so that they are read as they stand there, and times as the texts hashed.
 
-
-def undead(connection: Connection) -> list[str]:
-    """Find skills that live under a tombstone: by slug or by id; there are none."""
-    same = (tombstones.c.slug == skills.c.slug) | (tombstones.c.skill_id == skills.c.id)
-    return list(connection.scalars(select(skills.c.slug).join(tombstones, same)))
-
-
-def marked(connection: Connection) -> list[str]:
-    """Find objects that a version needs and garbage collection has marked; there are none."""
-    row, state = skill_versions.c, version_state.c
-    return list(
-        connection.scalars(
-            select(condemned.c.content_url)
-            .join(skill_versions, row.content_url == condemned.c.content_url)
-            .join(version_state, state.skill_version_id == row.id)
-            .where(state.purged_at.is_(None))
-            .distinct()
-        )
-    )
-
-
-def orphans(connection: Connection) -> dict[str, int]:
-    """Find skills of which there are rows, and no row of their own: versions by the skill's id."""
-    row = skill_versions.c
-    missing = ~exists().where(skills.c.id == row.skill_id)
-    found = connection.execute(
-        select(row.skill_id, func.count()).where(missing).group_by(row.skill_id)
-    )
-    return {each.skill_id: each[1] for each in found}
-
-
-def registry_ids(connection: Connection) -> list[str]:
-    """Read who this registry is: one row."""
-    return list(connection.scalars(select(registry.c.id)))
-
-
-def stamp(connection: Connection, column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Give a time as the text that is hashed, and on SQLite whatever stands there."""
+    On SQLite that is whatever stands there, JSON as its text; PostgreSQL holds every column to its
+    type.
+    """
     if connection.dialect.name == "sqlite":
-        return type_coerce(column, Text)
-    return func.to_char(func.timezone("UTC", column), _STAMP, type_=Text)
-
-
-def as_stored(connection: Connection, column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Give JSON on SQLite as its text; anything else as it is."""
-    if connection.dialect.name == "sqlite" and column.name in ("files", "metadata"):
-        return type_coerce(column, Text)
-    return column
+        return [type_coerce(column, NullType()) for column in columns]
+    return [
+        func.to_char(func.timezone("UTC", column), _STAMP, type_=Text)
+        if isinstance(column.type, Moment)
+        else column
+        for column in columns
+    ]
 
 
 def _details(values: Iterable[Any]) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection, case, func, literal_column, select
 
 from everyskill_cli.database.queries import records
-from everyskill_cli.database.queries.auditing import as_stored, parsed
+from everyskill_cli.database.queries.auditing import parsed, stored
 from everyskill_cli.database.tables import skill_versions, skills, version_state
 from everyskill_cli.model.evidence import StoredObject
 
@@ -17,12 +17,13 @@ def keys_after(
 ) -> list[str]:
     """List the objects that versions refer to, in order, those behind one; or of some skills."""
     row = skill_versions.c
-    statement = select(row.content_url).where(row.content_url > key)
+    statement = select(*stored(connection, row.content_url)).where(row.content_url > key)
     if only:
         statement = statement.join(skills, skills.c.id == row.skill_id).where(
             records.among(connection, skills.c.slug, only)
         )
-    return list(connection.scalars(statement.distinct().order_by(row.content_url).limit(limit)))
+    found = connection.scalars(statement.distinct().order_by(row.content_url).limit(limit))
+    return [each for each in found if isinstance(each, str)]  # other types sort behind texts
 
 
 def objects(connection: Connection, keys: Collection[str]) -> list[StoredObject]:
@@ -31,17 +32,20 @@ def objects(connection: Connection, keys: Collection[str]) -> list[StoredObject]
     is_published = skills.c.published_version_id == row.id
     found = connection.execute(
         select(
-            row.content_url,
-            row.content_hash,
-            row.content_type,
-            row.size_bytes,
-            as_stored(connection, row.files),
-            skills.c.slug,
-            row.version,
-            row.id,
+            *stored(
+                connection,
+                row.content_url,
+                row.content_hash,
+                row.content_type,
+                row.size_bytes,
+                row.files,
+                skills.c.slug,
+                row.version,
+                row.id,
+            ),
             state.purged_at.is_not(None),
             func.coalesce(is_published, literal_column("1 = 0")),
-            case((is_published, skills.c.content)),
+            *stored(connection, case((is_published, skills.c.content))),
         )
         .select_from(
             skill_versions.join(skills, skills.c.id == row.skill_id).outerjoin(

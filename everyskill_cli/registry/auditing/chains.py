@@ -21,6 +21,7 @@ from everyskill_cli.registry.auditing.guesses import (
     version_guesses,
 )
 from everyskill_cli.skill.card import slugify
+from everyskill_cli.stores import content_key
 
 BIRTHS: Final = ("publish", "draft")
 NAMED_MAX: Final = 100  # rows that are missing in one chain and still named one by one
@@ -93,8 +94,9 @@ class Walk:
         return event.id not in self._unsure
 
     def _add(self, kind: DamageKind, where: str, message: str, version: int | None = None) -> None:
+        number = version if isinstance(version, int) else None  # where a text stands in its place
         damage = Damage(
-            kind=kind, where=where, message=message, slug=self.skill.slug, version=version
+            kind=kind, where=where, message=message, slug=self.skill.slug, version=number
         )
         if damage not in self.damages:
             self.damages.append(damage)
@@ -269,5 +271,7 @@ class Walk:
             self._say_version(fact, "created_by")
         if fact.row.created_at != birth.created_at:
             self._say_version(fact, "created_at")
+        if fact.row.content_url != content_key(str(fact.row.content_hash)):
+            self._say_version(fact, "content_url")
         for column in fact.wrong_details() if "details_hash" not in fact.repaired else ():
             self._say_version(fact, column)

@@ -18,7 +18,7 @@ from everyskill_cli.model.evidence import (
     Tally,
 )
 from everyskill_cli.registry.auditing.chains import Walk
-from everyskill_cli.registry.auditing.derived import derived_damages, summed
+from everyskill_cli.registry.auditing.derived import NOTHING, derived_damages, summed
 from everyskill_cli.registry.auditing.guesses import Fact
 
 if TYPE_CHECKING:
@@ -101,6 +101,11 @@ def _examined(
     *,
     has_text: bool,
 ) -> Examined:
+    if not isinstance(walk.skill.slug, str):
+        damage = Damage(
+            kind="skill-changed", where="skills.slug", message="The slug of a skill is no text."
+        )
+        return Examined("", len(walk.facts), len(walk.events), (damage,), None, NOTHING, 0)
     try:
         walk.walk()
         walk.damages.extend(derived_damages(walk, states, tallies, has_text=has_text))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from everyskill_cli.database.queries import auditing
+from everyskill_cli.database.queries import auditing, standing
 from everyskill_cli.errors import IntegrityFailure
 from everyskill_cli.model import Damage
 from everyskill_cli.registry.auditing.histories import examine
@@ -24,8 +24,8 @@ def identify(registry: Registry) -> tuple[str, list[Damage]]:
     """
     damages: list[Damage] = []
     with registry.database.reading() as tx:
-        ids = auditing.registry_ids(tx)
-        skills, versions = auditing.sizes(tx)
+        ids = standing.registry_ids(tx)
+        skills, versions = standing.sizes(tx)
     if len(ids) != 1 and (skills or ids):
         message = f"The table registry holds {len(ids)} rows, and not one."
         damages.append(Damage(kind="registry", where="registry", message=message))
@@ -63,12 +63,12 @@ def standing_damages(tx: Transaction) -> Iterator[Damage]:
     for difference in differences(tx):
         message = f"The guards of the database are not as they were made: {difference}."
         yield Damage(kind="guard", where=difference.partition(" ")[0], message=message)
-    for skill_id, count in auditing.orphans(tx).items():
+    for skill_id, count in standing.orphans(tx).items():
         message = f"The row of a skill is gone, and {count:,} of its versions are left: {skill_id}."
         yield Damage(kind="skill-missing", where=skill_id, message=message)
-    for slug in auditing.undead(tx):
+    for slug in standing.undead(tx):
         message = f"{slug} has a tombstone, and is there."
         yield Damage(kind="tombstone", where="tombstones", slug=slug, message=message)
-    for key in auditing.marked(tx):
+    for key in standing.marked(tx):
         message = f"{key} is marked for deletion, and a version needs it."
         yield Damage(kind="mark", where=key, message=message)

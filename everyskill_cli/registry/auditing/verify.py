@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from everyskill_cli.chain import timestamp
-from everyskill_cli.database.queries import auditing, entries, objects, records
+from everyskill_cli.database.queries import auditing, entries, objects, records, standing
 from everyskill_cli.errors import NotFound, Unavailable, UsageError
 from everyskill_cli.heads import Heads
 from everyskill_cli.model import Finding, Looked, Reference, VerifyAnswer
@@ -165,7 +165,7 @@ class _Run:
     def carry_out(self) -> None:
         """Look at everything that is wanted; a stage that was done before is not done again."""
         with self.registry.database.reading() as tx:
-            skills, versions = auditing.sizes(tx)
+            skills, versions = standing.sizes(tx)
             for damage in standing_damages(tx) if self.own else ():  # else there is none yet
                 self.notes.add(damage)
         self._remember_with(self.options.against)

@@ -1,0 +1,63 @@
+"""What stands in a registry as a whole: how much, whose, and rows that no guard would let in."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, exists, func, select
+
+from everyskill_cli.database.queries.auditing import stored
+from everyskill_cli.database.tables import (
+    condemned,
+    registry,
+    skill_versions,
+    skills,
+    tombstones,
+    version_state,
+)
+
+
+def sizes(connection: Connection) -> tuple[int, int]:
+    """Count skills and versions, for whoever waits."""
+    count = func.count()
+    return (
+        connection.scalar(select(count).select_from(skills)) or 0,
+        connection.scalar(select(count).select_from(skill_versions)) or 0,
+    )
+
+
+def undead(connection: Connection) -> list[str]:
+    """Find skills that live under a tombstone: by slug or by id; there are none."""
+    same = (tombstones.c.slug == skills.c.slug) | (tombstones.c.skill_id == skills.c.id)
+    return list(
+        connection.scalars(select(*stored(connection, skills.c.slug)).join(tombstones, same))
+    )
+
+
+def marked(connection: Connection) -> list[str]:
+    """Find objects that a version needs and garbage collection has marked; there are none."""
+    row, state = skill_versions.c, version_state.c
+    return list(
+        connection.scalars(
+            select(*stored(connection, condemned.c.content_url))
+            .join(skill_versions, row.content_url == condemned.c.content_url)
+            .join(version_state, state.skill_version_id == row.id)
+            .where(state.purged_at.is_(None))
+            .distinct()
+        )
+    )
+
+
+def orphans(connection: Connection) -> dict[str, int]:
+    """Find skills of which there are rows, and no row of their own: versions by the skill's id."""
+    row = skill_versions.c
+    missing = ~exists().where(skills.c.id == row.skill_id)
+    found = connection.execute(
+        select(*stored(connection, row.skill_id), func.count())
+        .where(missing)
+        .group_by(row.skill_id)
+    )
+    return {str(each[0]): each[1] for each in found}
+
+
+def registry_ids(connection: Connection) -> list[str]:
+    """Read who this registry is: one row."""
+    return list(connection.scalars(select(*stored(connection, registry.c.id))))
