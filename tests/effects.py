@@ -79,14 +79,15 @@ def records(url: str) -> dict[str, list[str]]:
         return {
             table.name: sorted(
                 repr(tuple(row))
-                for row in tx.execute(select(*[c for c in table.columns if _lasts(c.name)]))
+                for row in tx.execute(select(*[c for c in table.columns if lasts(c.name)]))
             )
             for table in metadata.sorted_tables
-            if any(_lasts(column.name) for column in table.columns)
+            if any(lasts(column.name) for column in table.columns)
         }
 
 
-def _lasts(name: str) -> bool:
+def lasts(name: str) -> bool:
+    """Tell whether a column has the same value wherever the same commands took effect."""
     if name == "external_id":
         return True
     return not (

@@ -17,7 +17,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-NO_EXCHANGE = "TEST_WITHOUT_RENAMEAT2"  # set: a run has no way to exchange two folders at once
+# Variables that make a run another one: set, …
+NO_EXCHANGE = "TEST_WITHOUT_RENAMEAT2"  # … it has no way to exchange two folders at once
+LATER_RELEASE = (
+    "TEST_MIGRATIONS"  # … its program is a later one, with the migrations in this folder
+)
 
 
 def serve() -> None:
@@ -88,7 +92,6 @@ def _be_the_program(request: dict[str, Any]) -> NoReturn:
 
 def _run(request: dict[str, Any]) -> None:
     from everyskill_cli.cli.main import main
-    from everyskill_cli.installs import system
     from tests.steps import Steps
 
     os.environ.clear()
@@ -99,8 +102,7 @@ def _run(request: dict[str, Any]) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(files["stdout"], 1)
     os.dup2(files["stderr"], 2)
-    if request["env"].get(NO_EXCHANGE):  # an operating system without the call
-        system._renameat2 = lambda: None  # type: ignore[assignment]  # in place of a C library
+    _change(request["env"])
     Steps(files["steps"], request["after"], request["signal"]).watch()
     for words in request["commands"]:
         code = main(words)
@@ -110,6 +112,19 @@ def _run(request: dict[str, Any]) -> None:
             done.write(json.dumps({"code": code, **texts(folder)}) + "\n")
         for name in ("stdout", "stderr", "steps"):
             os.ftruncate(files[name], 0)
+
+
+def _change(env: dict[str, str]) -> None:
+    """Be the program on another system, or another release of it, as the variables say."""
+    from everyskill_cli.database import schema
+    from everyskill_cli.installs import system
+
+    if NO_EXCHANGE in env:  # an operating system without the call
+        system._renameat2 = lambda: None  # type: ignore[assignment]  # in place of a C library
+    if LATER_RELEASE in env:
+        migrations = Path(env[LATER_RELEASE])
+        schema.HEAD = max(file.name[:4] for file in migrations.glob("versions/[0-9]*.py"))  # type: ignore[misc]  # a later release's
+        schema.upgrade.__defaults__ = (migrations,)
 
 
 def texts(folder: Path) -> dict[str, Any]:
