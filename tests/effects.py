@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -62,6 +64,39 @@ def site_of(url: str, store: Variables, stores: Stores) -> Site:
     """A registry by its two addresses."""
     env = {**store, "EVERYSKILL_DATABASE_URL": url, **AUTHOR}
     return Site(env, partial(stores.get, env))
+
+
+class Scene:
+    """A change in a registry, and what the records are before and after it."""
+
+    def __init__(
+        self, change: Change, base: Site, databases: Databases, stores: Stores, forks: Forks
+    ) -> None:
+        self.change = change
+        self._databases = databases
+        self._stores = stores
+        self._base = self._copy(base)
+        self.url = self._base.url
+        for words in self.change.before:
+            run(forks, self._base, *words)
+        self.before = records(self._base.url)
+        with self.copied() as site:
+            done = forks.run(*self.change.words, env=site.env)
+            assert done.code == 0, done
+            self.steps = done.steps
+            self.after = records(site.url)
+        assert self.after != self.before
+
+    @contextmanager
+    def copied(self) -> Iterator[Site]:
+        """The same scene once more."""
+        site = self._copy(self._base)
+        yield site
+        self._databases.drop(site.url)
+
+    def _copy(self, site: Site) -> Site:
+        """Copy the records; nothing here changes the store, which all of them share."""
+        return site_of(self._databases.copy(site.url), site.env, self._stores)
 
 
 def run(forks: Forks, site: Site, *words: str | Path, **env: str) -> None:

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import os
+import resource
 import signal
+import sqlite3
+import struct
 import sys
 import tempfile
 import traceback
@@ -19,9 +23,10 @@ from typing import Any, NoReturn
 
 # Variables that make a run another one: set, …
 NO_EXCHANGE = "TEST_WITHOUT_RENAMEAT2"  # … it has no way to exchange two folders at once
-LATER_RELEASE = (
-    "TEST_MIGRATIONS"  # … its program is a later one, with the migrations in this folder
-)
+LATER_RELEASE = "TEST_MIGRATIONS"  # … its program is a later one, with this folder's migrations
+NO_ROOT = "TEST_WITHOUT_ROOT"  # … permissions stop it, also where the tests run as root
+MAX_PAGES = "TEST_MAX_PAGE_COUNT"  # … SQLite has no room for more pages than these
+MAX_BYTES = "TEST_MAX_FILE_SIZE"  # … no file of it grows beyond these bytes
 
 
 def serve() -> None:
@@ -125,6 +130,31 @@ def _change(env: dict[str, str]) -> None:
         migrations = Path(env[LATER_RELEASE])
         schema.HEAD = max(file.name[:4] for file in migrations.glob("versions/[0-9]*.py"))  # type: ignore[misc]  # a later release's
         schema.upgrade.__defaults__ = (migrations,)
+    if NO_ROOT in env:
+        _drop_root()
+    if MAX_PAGES in env:
+        _limit_pages(int(env[MAX_PAGES]))
+    if MAX_BYTES in env:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(env[MAX_BYTES]),) * 2)
+
+
+def _drop_root() -> None:
+    """Give up root's right to pass by permissions: as good as an ordinary user."""
+    if os.geteuid() == 0:
+        libc = ctypes.CDLL(None, use_errno=True)
+        header = struct.pack("Ii", 0x20080522, 0)  # of the third version, for this process
+        if libc.capset(header, bytes(24)) != 0:  # effective, permitted, inheritable: none
+            raise OSError(ctypes.get_errno(), "capset")
+
+
+def _limit_pages(pages: int) -> None:
+    from sqlalchemy import event
+    from sqlalchemy.pool import Pool
+
+    @event.listens_for(Pool, "connect")
+    def limit(connection: Any, record: Any) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute(f"PRAGMA max_page_count = {pages}")
 
 
 def texts(folder: Path) -> dict[str, Any]:

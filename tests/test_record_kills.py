@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import pytest
 
-from tests.effects import CHANGES, Change, make_site, records, run, site_of
+from tests.effects import CHANGES, Scene, make_site, records
 from tests.figures import Count
 from tests.forks import Forks
 from tests.killing import LANES, Point, kill_at, on_every_registry, on_two_registries, thinned
-from tests.sites import Databases, Site, Stores
+from tests.sites import Site
 
 # Steps after which each of them must have been killed, or this module watches nothing.
 ALWAYS = {"start", "COMMIT", "answer"}
@@ -21,39 +21,6 @@ WRITTEN = {
     "rate remove": {"DELETE FROM ratings"},
     "use": {"INSERT INTO usage_events"},
 }
-
-
-class Scene:
-    """A change in a registry, and what the records are before and after it."""
-
-    def __init__(
-        self, name: str, base: Site, databases: Databases, stores: Stores, forks: Forks
-    ) -> None:
-        self.change: Change = CHANGES[name]
-        self.written = ALWAYS | WRITTEN.get(name, {"INSERT INTO version_events"})
-        self._databases = databases
-        self._stores = stores
-        self._base = self._copy(base)
-        for words in self.change.before:
-            run(forks, self._base, *words)
-        self.before = records(self._base.url)
-        with self.copied() as site:
-            done = forks.run(*self.change.words, env=site.env)
-            assert done.code == 0, done
-            self.steps = done.steps
-            self.after = records(site.url)
-        assert self.after != self.before
-
-    @contextmanager
-    def copied(self) -> Iterator[Site]:
-        """The same scene once more."""
-        site = self._copy(self._base)
-        yield site
-        self._databases.drop(site.url)
-
-    def _copy(self, site: Site) -> Site:
-        """Copy the records; nothing here changes the store, which all of them share."""
-        return site_of(self._databases.copy(site.url), site.env, self._stores)
 
 
 class Lane:
@@ -92,7 +59,14 @@ def base(databases, stores, forks, tmp_path_factory) -> Site:
 
 @pytest.fixture(params=CHANGES)
 def scene(request, base, databases, stores, forks) -> Scene:
-    return Scene(request.param, base, databases, stores, forks[0])
+    return Scene(CHANGES[request.param], base, databases, stores, forks[0])
+
+
+@pytest.fixture
+def written(request) -> set[str]:
+    """Steps that the command must take."""
+    name = request.node.callspec.params["scene"]
+    return ALWAYS | WRITTEN.get(name, {"INSERT INTO version_events"})
 
 
 def kill_in(scene: Scene, points: Sequence[Point], forks: list[Forks], count: Count) -> None:
@@ -101,9 +75,9 @@ def kill_in(scene: Scene, points: Sequence[Point], forks: list[Forks], count: Co
 
 
 @on_two_registries
-def test_a_change_killed_after_a_step(scene, forks, count, request):
+def test_a_change_killed_after_a_step(scene, written, forks, count, request):
     points = thinned(scene.steps)
-    assert scene.written <= {name for _, name in points}
+    assert written <= {name for _, name in points}
     # What asks no store is the same beside every store.
     on_s3 = request.node.callspec.params["stores"] == "s3"
     assert ("send" in scene.steps) == (on_s3 and scene.change.reads)
