@@ -5,11 +5,13 @@ What `publish` does at each of them is in `test_publish_faults.py`.
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
+import socket
 import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +20,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from tests.effects import CHANGES, Change, Scene, make_site, records, site_of
+from tests.effects import CHANGES, Change, Scene, make_site, records
 from tests.figures import Count
 from tests.forking import MAX_BYTES, MAX_PAGES, NO_ROOT
 from tests.forks import Ended, Forks
@@ -29,7 +31,7 @@ from tests.servers.postgres import OwnPostgresServer
 from tests.sites import Copies, Databases, Files, FolderStores, Site
 
 SECRET = "b6xQ-not-for-eyes"
-LONG = "x" * 1_900
+LONG = "\N{PARTY POPPER}" * 1_900  # 7,600 bytes: a page of SQLite has no room for it
 WRITING = {
     "rate": Change(("rate", "demo", "4", "-c", LONG)),
     "rate remove": CHANGES["rate remove"],
@@ -66,11 +68,11 @@ class Bench:
             name: Scene(change, self.base, databases, stores, forks)
             for name, change in changes.items()
         }
-        self.cells = 0
+        self.count: Count = lambda *_, **__: None
 
     def run(self, *words: str, env: Mapping[str, str]) -> Ended:
         """Run a command, which says what it did or why it did not, and no secret."""
-        self.cells += 1
+        self.count("database faults", runs=1)
         done = self.forks.run(*words, env=env)
         said = done.stdout + done.stderr
         assert "Traceback" not in said, said
@@ -170,12 +172,10 @@ def local(tmp_path_factory, forks) -> Bench:
 
 
 @pytest.fixture(autouse=True)
-def figures(request, count: Count) -> Iterator[None]:
-    """Count how often a command met a fault."""
-    benches = [request.getfixturevalue(n) for n in ("shared", "local") if n in request.fixturenames]
-    before = sum(bench.cells for bench in benches)
-    yield
-    count("database faults", runs=sum(bench.cells for bench in benches) - before, faults=1)
+def figures(request, count: Count) -> None:
+    """Count how often a command was run at a database with a fault, or behind it."""
+    for name in {"shared", "local"} & {*request.fixturenames}:
+        request.getfixturevalue(name).count = count
 
 
 # PostgreSQL
@@ -296,6 +296,17 @@ def test_a_server_that_hangs_up_at_once(shared):
         shared.read({**shared.base.env, **env}, 6)
 
 
+def test_a_server_that_says_nothing(shared):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = f"127.0.0.1:{silent.getsockname()[1]}"
+        env = {**shared.base.env, "EVERYSKILL_DATABASE_URL": f"postgresql://u:{SECRET}@{place}/x"}
+        env["PGCONNECT_TIMEOUT"] = "60"  # the URL's own is heard instead
+        env["EVERYSKILL_DATABASE_URL"] += "?connect_timeout=2"
+        since = time.monotonic()
+        assert shared.run("show", "demo", env=env).code == 6
+        assert time.monotonic() - since < 10
+
+
 def cut_at_statements(shared: Bench, name: str, every: int) -> None:
     """Cut the connection before and behind statements; behind COMMIT the effect stands."""
     scene = shared.scenes[name]
@@ -360,3 +371,219 @@ def test_the_connection_is_cut_at_each_statement_of_a_change(name, shared):
 @pytest.mark.long
 def test_the_connection_is_cut_at_each_statement_of_a_reading(shared):
     cut_while_reading(shared, 1)
+
+
+# SQLite
+
+
+def file_of(site: Site) -> Path:
+    return Path(site.url.removeprefix("sqlite:///"))
+
+
+@contextmanager
+def no_more_pages(site: Site) -> Iterator[dict[str, str]]:
+    """SQLite's own error of a full disk: it may not make the file one page longer."""
+    with closing(sqlite3.connect(file_of(site))) as database:
+        [pages] = database.execute("PRAGMA page_count").fetchone()
+    yield {MAX_PAGES: str(pages)}
+
+
+def test_no_room_for_another_page(local):
+    large = 4
+    assert local.write(no_more_pages, 6, may_do=True) >= large  # the others fit into what is there
+    with no_more_pages(local.base) as env:
+        local.read({**local.base.env, **env}, 0)
+
+
+@contextmanager
+def small_files(site: Site) -> Iterator[dict[str, str]]:
+    """The log beside the file may not grow."""
+    yield {MAX_BYTES: str(32 * 1024)}
+
+
+def test_no_file_may_grow(local):
+    assert local.write(small_files, 6, may_do=True) >= 3
+    local.read(local.base.env, 0)
+
+
+@contextmanager
+def protected(path: Path, site: Site) -> Iterator[dict[str, str]]:
+    mode = path.stat().st_mode
+    path.chmod(mode & ~0o222)
+    try:
+        yield {NO_ROOT: "1"}
+    finally:
+        path.chmod(mode)
+
+
+@contextmanager
+def in_a_folder(site: Site) -> Iterator[Site]:
+    """A registry that has its folder for itself."""
+    folder = file_of(site).with_suffix(".d")
+    folder.mkdir()
+    shutil.copyfile(file_of(site), folder / "registry.db")
+    yield replace(
+        site, env={**site.env, "EVERYSKILL_DATABASE_URL": f"sqlite:///{folder}/registry.db"}
+    )
+    shutil.rmtree(folder)
+
+
+@contextmanager
+def read_only_file(site: Site) -> Iterator[dict[str, str]]:
+    with protected(file_of(site), site) as env:
+        yield env
+
+
+@contextmanager
+def read_only_folder(site: Site) -> Iterator[dict[str, str]]:
+    with in_a_folder(site) as other, protected(file_of(other).parent, other) as env:
+        yield {**other.env, **env}
+
+
+@pytest.mark.parametrize("fault", [read_only_file, read_only_folder])
+def test_a_file_or_folder_that_is_read_only(fault, local):
+    local.write(fault, 9)
+    with fault(local.base) as env:
+        local.read({**local.base.env, **env}, 0)
+
+
+@contextmanager
+def held(statement: str, site: Site) -> Iterator[dict[str, str]]:
+    """Another program keeps the file locked, longer than anybody waits."""
+    with closing(sqlite3.connect(file_of(site), isolation_level=None)) as other:
+        other.execute(
+            "PRAGMA locking_mode = EXCLUSIVE" if statement == "everything" else "SELECT 1"
+        )
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("UPDATE users SET name = name")
+        yield {"EVERYSKILL_DATABASE_URL": f"{site.url}?timeout=0"}
+
+
+@pytest.mark.parametrize(("what", "reading"), [("writing", 0), ("everything", 6)])
+def test_another_program_keeps_the_file_locked(what, reading, local):
+    local.write(at(held, what), 6)
+    with held(what, local.base) as env:
+        local.read({**local.base.env, **env}, reading)
+
+
+def test_another_program_keeps_the_file_locked_for_a_while(local):
+    for name, scene in local.scenes.items():
+        with scene.copied() as site, closing(sqlite3.connect(file_of(site))) as other:
+            other.execute("BEGIN IMMEDIATE")
+            waiting = local.forks.start(scene.change.words, env=site.env)
+            time.sleep(0.3)
+            assert not waiting.has_ended, name
+            other.rollback()
+            assert waiting.wait().code == 0
+            local.count("database faults", runs=1)
+            assert records(site.url) == scene.after
+            site.audit()
+
+
+def spoil(local: Bench, how: Callable[[Path], None], codes: set[int]) -> None:
+    """Spoil a copy of the file; every verb says so, or has not met the spoilt part."""
+    for words in (*READING, *[scene.change.words for scene in local.scenes.values()]):
+        with local.scenes["rate remove"].copied() as site:
+            how(file_of(site))
+            done = local.run(*words, env=site.env)
+            assert done.code in codes, (words, done)
+    with local.scenes["rate remove"].copied() as site:
+        how(file_of(site))
+        assert local.run(*DOCTOR, env=site.env).code in {8, 0}
+        assert local.install(site.env) in codes
+
+
+def pages_of(local: Bench) -> int:
+    return file_of(local.base).stat().st_size // 4096
+
+
+def spoil_pages(local: Bench, numbers: Sequence[int], count: Count) -> None:
+    chance = random.Random(3)
+    for number in numbers:
+        noise = chance.choice([bytes(4096), b"\xff" * 4096, chance.randbytes(4096)])
+
+        def overwrite(file: Path, number: int = number, noise: bytes = noise) -> None:
+            with file.open("r+b") as data:
+                data.seek(number * 4096)
+                data.write(noise)
+
+        spoil(local, overwrite, {0, 4, 7})
+    count("database faults", spoilt_pages=len(numbers))
+
+
+def test_a_page_is_spoilt(local, count):
+    spoil_pages(local, [0, *range(1, pages_of(local), 20)], count)
+
+
+@pytest.mark.long
+def test_each_page_is_spoilt(local, count):
+    spoil_pages(local, range(pages_of(local)), count)
+
+
+@pytest.mark.parametrize("left", [99, 4096, 4096 * 7 + 5, -4096])
+def test_the_file_was_cut_off(left, local):
+    spoil(local, lambda file: os.truncate(file, left % file.stat().st_size), {7})
+
+
+@pytest.mark.parametrize("left", [0, 1])  # SQLite takes one byte for none
+def test_nothing_is_left_of_the_file(left, local):
+    """It is no registry, and the store knows that it was one's: nothing is published beside it."""
+    publish = local.scenes["publish"].change.words
+    for words, code in ((("show", "demo"), 4), (("rate", "demo", "5"), 4), (publish, 8)):
+        with local.scenes["publish"].copied() as site:
+            os.truncate(file_of(site), left)
+            assert (words, local.run(*words, env=site.env).code) == (words, code)
+
+
+@contextmanager
+def killed(local: Bench, site: Site) -> Iterator[Path]:
+    """A rater was killed right behind its commit: that stands in the log alone."""
+    before = file_of(site).read_bytes()
+    done = local.forks.run(*local.scenes["rate"].change.words, env=site.env, kill_after="COMMIT")
+    assert done.code == -9
+    assert file_of(site).read_bytes() == before
+    yield Path(f"{file_of(site)}-wal")
+
+
+def test_a_log_was_left_by_a_killed_process(local):
+    scene = local.scenes["rate"]
+    with scene.copied() as site, killed(local, site):
+        with protected(file_of(site), site) as env:  # who may not write reads it all the same
+            assert local.run("ratings", "demo", env={**site.env, **env}).stdout.count("\n") == 2
+        assert records(site.url) == scene.after
+        local.read(site.env, 0)
+
+
+@pytest.mark.parametrize("cut", [1, 5000, "all", "noise"])
+def test_the_log_of_a_killed_process_is_damaged(cut, local):
+    """What was not written whole was never acknowledged: all of it is gone, and nothing else."""
+    scene = local.scenes["rate"]
+    with scene.copied() as site, killed(local, site) as log:
+        if cut == "noise":
+            log.write_bytes(random.Random(4).randbytes(log.stat().st_size))
+        else:
+            os.truncate(log, 0 if cut == "all" else log.stat().st_size - cut)
+        for words in READING:
+            assert local.run(*words, env=site.env).code == 0
+        assert records(site.url) == scene.before
+        site.audit()
+        assert local.run(*scene.change.words, env=site.env).code == 0
+        assert records(site.url) == scene.after
+
+
+def write_a_diary(file: Path) -> None:
+    file.write_text("Dear diary,\n" * 1000)
+
+
+def test_the_file_is_no_database(local):
+    spoil(local, write_a_diary, {7})
+
+
+def test_the_file_is_another_programs(local):
+    def other(file: Path) -> None:
+        file.unlink()
+        with closing(sqlite3.connect(file)) as database:
+            database.executescript("CREATE TABLE bookmarks (url TEXT)")
+        database.close()
+
+    spoil(local, other, {8})
