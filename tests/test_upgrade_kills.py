@@ -16,7 +16,7 @@ from everyskill_cli.database.engine import Database
 from everyskill_cli.database.schema import HEAD, MIGRATIONS, revision, upgrade
 from tests.effects import AUTHOR, lasts
 from tests.figures import Count
-from tests.forking import LATER_RELEASE
+from tests.forking import LATER_RELEASE, MAX_BYTES
 from tests.forks import Forks
 from tests.killing import LANES, Point, kill_at, thinned
 from tests.rows import add_rating, add_version
@@ -228,3 +228,19 @@ def test_a_writer_killed_while_it_upgrades_a_file(scene, start, forks, count):
 @every_start
 def test_an_upgrade_killed_after_every_step(scene, start, forks, count):
     kill_in(scene, list(enumerate(scene.finish(forks[0]))), forks, count)
+
+
+@pytest.mark.parametrize("words", [UPGRADE, RATE], ids=["upgrade", "rate"])
+@pytest.mark.parametrize("empty", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("start", STARTS[1:])
+def test_there_is_no_room_for_the_backup(scene, start, forks):
+    """Nothing is upgraded, and nothing that is called a backup is less than one."""
+    scene.finish(forks[0])
+    with scene.copied() as (url, env):
+        done = forks[0].run(*scene.words, env={**env, MAX_BYTES: "100000"})
+        assert (done.code, bool(done.error["hint"])) == (6, True), done
+        assert look(url) == scene.before
+        file = Path(url.removeprefix("sqlite:///"))
+        assert [path.name for path in file.parent.glob(f"{file.name}.*backup*")] == []
+        assert forks[0].run(*scene.words, env=env).code == 0
+        assert look(url) == scene.after

@@ -41,6 +41,8 @@ def translated(where: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise translate(error, where) from error
+    except sqlite3.Error as error:  # past SQLAlchemy: while a file is copied aside
+        raise _sqlite(error, where) from error
     except (UnreadableValue, json.JSONDecodeError) as error:
         raise IntegrityFailure(
             f"The database {where} holds what everyskill never wrote: {error}.",
