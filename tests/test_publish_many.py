@@ -43,6 +43,7 @@ from everyskill_cli.skill import read_skill
 from everyskill_cli.stores import content_key
 from tests.commands import PROGRAM, Commands, assert_failed, rows, tree
 from tests.conftest import Everyskill, Finished
+from tests.figures import Count
 from tests.forks import Ended, Forks
 from tests.registries import make_registry, write_skill
 from tests.rows import add_version
@@ -1479,10 +1480,11 @@ def test_batches_that_are_killed_at_random_moments(
 
 @pytest.mark.long
 def test_twenty_batches_that_are_killed_at_random_moments(
-    site: Site, publish: Publish, stores: FolderStores
+    site: Site, publish: Publish, stores: FolderStores, count: Count
 ) -> None:
     kill_at_random(site, publish, 20, 400)
     stores.assert_whole(site.env)
+    count("random kills", kills=20)
 
 
 # Progress.

@@ -78,6 +78,10 @@ def kill_in(scene: Scene, points: Sequence[Point], forks: list[Forks], count: Co
 def test_a_change_killed_after_a_step(scene, written, forks, count, request):
     points = thinned(scene.steps)
     assert written <= {name for _, name in points}
+    # Behind the lock of a file, or of a skill whose pointer moves, others wait for who is killed.
+    local = request.node.callspec.params["databases"] == "sqlite"
+    lock = "BEGIN IMMEDIATE" if local else "SELECT skills FOR UPDATE"
+    assert lock in scene.steps or not (local or scene.change.reads)
     # What asks no store is the same beside every store.
     on_s3 = request.node.callspec.params["stores"] == "s3"
     assert ("send" in scene.steps) == (on_s3 and scene.change.reads)
