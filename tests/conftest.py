@@ -22,6 +22,7 @@ from tests.servers.moto_server import MotoServer
 from tests.servers.postgres import BINARIES, OwnPostgresServer, PostgresServer, open_postgres
 from tests.servers.s3 import S3Server, running_bucket
 from tests.servers.seaweedfs import open_s3
+from tests.sites import Copies, Databases, Files, FolderStores, S3Stores, Stores
 from tests.yards import postgres_template, yard  # noqa: F401 - the same
 
 # A busy machine is no bug, and the checkout may be somebody else's.
@@ -137,6 +138,24 @@ def moto_server() -> Iterator[MotoServer]:
     """One moto for each worker: an S3 server that keeps fewer promises."""
     with MotoServer() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def databases(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Databases:
+    """Makes databases of the kind that the test names (indirectly): sqlite, postgresql."""
+    if request.param == "sqlite":
+        return Files(tmp_path_factory.mktemp("databases"))
+    return Copies(request.getfixturevalue("postgres_server"))
+
+
+@pytest.fixture(scope="module")
+def stores(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Stores:
+    """Makes stores of the kind that the test names (indirectly): folder, s3."""
+    if request.param == "folder":
+        return FolderStores(tmp_path_factory.mktemp("stores"))
+    return S3Stores(request.getfixturevalue("s3_server"))
 
 
 @pytest.fixture

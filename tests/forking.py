@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import os
+import resource
 import signal
+import sqlite3
+import struct
 import sys
 import tempfile
 import traceback
@@ -17,7 +21,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-NO_EXCHANGE = "TEST_WITHOUT_RENAMEAT2"  # set: a run has no way to exchange two folders at once
+# Variables that make a run another one: set, …
+NO_EXCHANGE = "TEST_WITHOUT_RENAMEAT2"  # … it has no way to exchange two folders at once
+LATER_RELEASE = "TEST_MIGRATIONS"  # … its program is a later one, with this folder's migrations
+NO_ROOT = "TEST_WITHOUT_ROOT"  # … permissions stop it, also where the tests run as root
+MAX_PAGES = "TEST_MAX_PAGE_COUNT"  # … SQLite has no room for more pages than these
+MAX_BYTES = "TEST_MAX_FILE_SIZE"  # … no file of it grows beyond these bytes
 
 
 def serve() -> None:
@@ -88,7 +97,6 @@ def _be_the_program(request: dict[str, Any]) -> NoReturn:
 
 def _run(request: dict[str, Any]) -> None:
     from everyskill_cli.cli.main import main
-    from everyskill_cli.installs import system
     from tests.steps import Steps
 
     os.environ.clear()
@@ -99,8 +107,7 @@ def _run(request: dict[str, Any]) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(files["stdout"], 1)
     os.dup2(files["stderr"], 2)
-    if request["env"].get(NO_EXCHANGE):  # an operating system without the call
-        system._renameat2 = lambda: None  # type: ignore[assignment]  # in place of a C library
+    _change(request["env"])
     Steps(files["steps"], request["after"], request["signal"]).watch()
     for words in request["commands"]:
         code = main(words)
@@ -110,6 +117,44 @@ def _run(request: dict[str, Any]) -> None:
             done.write(json.dumps({"code": code, **texts(folder)}) + "\n")
         for name in ("stdout", "stderr", "steps"):
             os.ftruncate(files[name], 0)
+
+
+def _change(env: dict[str, str]) -> None:
+    """Be the program on another system, or another release of it, as the variables say."""
+    from everyskill_cli.database import schema
+    from everyskill_cli.installs import system
+
+    if NO_EXCHANGE in env:  # an operating system without the call
+        system._renameat2 = lambda: None  # type: ignore[assignment]  # in place of a C library
+    if LATER_RELEASE in env:
+        migrations = Path(env[LATER_RELEASE])
+        schema.HEAD = max(file.name[:4] for file in migrations.glob("versions/[0-9]*.py"))  # type: ignore[misc]  # a later release's
+        schema.upgrade.__defaults__ = (migrations,)
+    if NO_ROOT in env:
+        _drop_root()
+    if MAX_PAGES in env:
+        _limit_pages(int(env[MAX_PAGES]))
+    if MAX_BYTES in env:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(env[MAX_BYTES]),) * 2)
+
+
+def _drop_root() -> None:
+    """Give up root's right to pass by permissions: as good as an ordinary user."""
+    if os.geteuid() == 0:
+        libc = ctypes.CDLL(None, use_errno=True)
+        header = struct.pack("Ii", 0x20080522, 0)  # of the third version, for this process
+        if libc.capset(header, bytes(24)) != 0:  # effective, permitted, inheritable: none
+            raise OSError(ctypes.get_errno(), "capset")
+
+
+def _limit_pages(pages: int) -> None:
+    from sqlalchemy import event
+    from sqlalchemy.pool import Pool
+
+    @event.listens_for(Pool, "connect")
+    def limit(connection: Any, record: Any) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute(f"PRAGMA max_page_count = {pages}")
 
 
 def texts(folder: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -85,6 +86,15 @@ class Site:
                 audit_objects(registry.database, self.get)
             assert _shown(registry, slug) == standing.published
         return standing
+
+    def wait_for_the_server(self) -> None:
+        """PostgreSQL finishes what it was sent, a COMMIT perhaps, though nobody waits for it."""
+        others = (
+            "SELECT 1 FROM pg_stat_activity WHERE application_name = 'everyskill'"
+            " AND datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        while self.url.startswith("postgresql") and self.query(others):
+            time.sleep(0.01)
 
     def query(self, statement: str, **values: Any) -> list[Any]:
         """Run a statement and give its first column, if it has one."""

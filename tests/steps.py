@@ -23,6 +23,7 @@ CALLS = (
     "everyskill_cli.stores.base:Store.claim",
     "everyskill_cli.stores.base:Store.put",
     "everyskill_cli.database.engine:_wal",  # the first bytes of a new SQLite file
+    "everyskill_cli.database.schema:_copy_aside",
     "everyskill_cli.installs.system:_rename",
     "everyskill_cli.registry.installing.placing:fetch_all",
     "everyskill_cli.cli.render:answer",

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from tests.effects import site_of
+from tests.figures import Count
 from tests.forking import NO_EXCHANGE
 from tests.forks import Ended, Forks
 from tests.installing import contents, make_project, names
+from tests.killing import on_every_registry
 from tests.registries import write_skill
+from tests.sites import Databases, FolderStores, Site, Stores
 
 Files = dict[str, tuple[bytes, bool]]
 OWN = "Remember this.\n"
@@ -26,14 +30,14 @@ class Story:
     """A command to be killed, in a project in which `demo` was installed by another one.
 
     Attributes:
-        before: what was done there before; nothing is a first install.
+        before: the commands that came before it; none is a first install.
         words: the command.
         ends: what lies in the target when it is done: the contents of this version, or nothing.
         edited: whether somebody wrote into the folder in between.
         steps: what it must be killed after, or this module watches nothing.
     """
 
-    before: tuple[str, ...]
+    before: tuple[tuple[str, ...], ...]
     words: tuple[str, ...]
     ends: int | None
     steps: frozenset[str]
@@ -43,14 +47,25 @@ class Story:
 SWAP = frozenset({"os.mkdir", "os.open of a new file", "os.write", "os.rename", "_rename"})
 STORIES = {
     "first": Story((), ("install", "demo"), 2, SWAP | {"INSERT INTO usage_events"}),
-    "update": Story(("install", "demo@1"), ("install", "demo"), 2, SWAP | {"os.replace"}),
-    "frozen": Story(("install", "demo@2"), ("install", "--frozen"), 2, SWAP - {"os.replace"}),
-    "force": Story(
-        ("install", "demo@1"), ("install", "demo", "--force"), 2, SWAP | {"os.replace"}, edited=True
+    "update": Story(
+        (("promote", "demo@1"), ("install", "demo"), ("promote", "demo@2")),
+        ("update",),
+        2,
+        SWAP | {"os.replace", "INSERT INTO usage_events"},
     ),
-    "uninstall": Story(("install", "demo"), ("uninstall", "demo"), None, frozenset({"os.rename"})),
+    "frozen": Story((("install", "demo@2"),), ("install", "--frozen"), 2, SWAP - {"os.replace"}),
+    "force": Story(
+        (("install", "demo@1"),),
+        ("install", "demo", "--force"),
+        2,
+        SWAP | {"os.replace"},
+        edited=True,
+    ),
+    "uninstall": Story(
+        (("install", "demo"),), ("uninstall", "demo"), None, frozenset({"os.rename"})
+    ),
     "uninstall edits": Story(
-        ("install", "demo"),
+        (("install", "demo"),),
         ("uninstall", "demo", "--force"),
         None,
         frozenset({"os.rename"}),
@@ -62,10 +77,11 @@ STORIES = {
 class Scenes:
     """Sets the same scene for one kill after the other: a copy of one project, one registry."""
 
-    def __init__(self, forks: Forks, folder: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, forks: Forks, folder: Path, site: Site) -> None:
         self._forks = forks
         self._folder = folder
-        self._env = dict(env)
+        self._site = site
+        self._env = site.env | {"EVERYSKILL_HOME": f"{folder}/home"}
         self._made = 0
         self.versions: dict[int, Files] = {}
         for number in (1, 2):
@@ -95,7 +111,7 @@ class Scenes:
         """Kill a command after one step, look, run it again, and look again."""
         project = self._project(story)
         target = project / ".claude/skills/demo"
-        old = contents(target)
+        old, uses = contents(target), self._uses()
         killed = self._run(*story.words, cwd=project, kill=number)
         assert killed.code == -9
         self._assert_not_mixed(story, target, old)
@@ -106,14 +122,24 @@ class Scenes:
             assert self._run("uninstall", "demo", cwd=project).code == 0
         assert again.code == 0, again.stderr
         self._assert_done(story, project, self.versions)
+        # A use is recorded behind everything else: who is killed between leaves none.
+        assert self._uses() - uses in (0, 1)
+
+    def audit(self) -> None:
+        """Assert that the registry is whole, whoever was killed."""
+        self._site.audit()
+
+    def _uses(self) -> int:
+        [uses] = self._site.query("SELECT count(*) FROM usage_events")
+        return uses
 
     def _project(self, story: Story) -> Path:
         """Make the project once for a story, and a copy of it for each kill."""
         base = self._folder / f"base-{abs(hash(story))}"
         if not base.exists():
             make_project(base, ".claude")
-            if story.before:
-                assert self._run(*story.before, cwd=base).code == 0
+            for words in story.before:
+                assert self._run(*words, cwd=base).code == 0
             if story.edited:
                 (base / ".claude/skills/demo/own.md").write_text(OWN)
             if story.words == ("install", "--frozen"):
@@ -155,10 +181,17 @@ def forks() -> Iterator[Forks]:
 
 @pytest.fixture(params=["exchange", "two renames"])
 def scenes(request: pytest.FixtureRequest, forks: Forks, tmp_path: Path) -> Scenes:
-    env = {"EVERYSKILL_HOME": f"{tmp_path}/home", "EVERYSKILL_USER": "ann@example.org"}
-    if request.param == "two renames":
-        env[NO_EXCHANGE] = "1"
-    return Scenes(forks, tmp_path, env)
+    """On a local registry, with each way to swap two folders."""
+    stores = FolderStores(tmp_path)
+    site = site_of(f"sqlite:///{tmp_path}/registry.db", stores.new(), stores)
+    without = {NO_EXCHANGE: "1"} if request.param == "two renames" else {}
+    return Scenes(forks, tmp_path, replace(site, env={**site.env, **without}))
+
+
+@pytest.fixture
+def shared_scenes(databases: Databases, stores: Stores, forks: Forks, tmp_path: Path) -> Scenes:
+    """On a registry of the kinds that the test names."""
+    return Scenes(forks, tmp_path, site_of(databases.new(), stores.new(), stores))
 
 
 def thinned(steps: list[str]) -> list[int]:
@@ -167,9 +200,23 @@ def thinned(steps: list[str]) -> list[int]:
     return [n for n, _ in enumerate(steps) if not (quiet[n] and quiet[n + 1 : n + 2] == [True])]
 
 
+def sampled(steps: list[str], every: int) -> list[int]:
+    """Of those the steps that have to do with the registry, and of the disk's every n-th."""
+    points = thinned(steps)
+    local = [n for n in points if steps[n].startswith("os.")]
+    return sorted({*points} - {*local} | {*local[::every]})
+
+
+def kill_at(scenes: Scenes, story: Story, points: list[int], count: Count) -> None:
+    for number in points:
+        scenes.kill(story, number)
+    scenes.audit()
+    count("kill matrix", kills=len(points), reruns=len(points))
+
+
 @pytest.mark.parametrize("name", STORIES)
 def test_an_installer_killed_after_a_step(
-    scenes: Scenes, name: str, request: pytest.FixtureRequest, record_testsuite_property: Callable
+    scenes: Scenes, name: str, request: pytest.FixtureRequest, count: Count
 ) -> None:
     story = STORIES[name]
     steps = scenes.rehearse(story)
@@ -177,15 +224,37 @@ def test_an_installer_killed_after_a_step(
     assert story.steps <= {steps[number] for number in points} | (
         set() if "exchange" in request.node.name else {"_rename"}
     )
-    record_testsuite_property(request.node.name, f"{len(points)} kills")
-    for number in points:
-        scenes.kill(story, number)
+    kill_at(scenes, story, points, count)
+
+
+@pytest.mark.parametrize("name", ["first", "update", "uninstall"])
+@pytest.mark.parametrize(("databases", "stores"), [("postgresql", "s3")], indirect=True)
+def test_an_installer_killed_after_a_step_beside_shared_servers(
+    shared_scenes: Scenes, name: str, count: Count
+) -> None:
+    """What the disk sees is the same on every registry, so of that every fourth step will do."""
+    story = STORIES[name]
+    steps = shared_scenes.rehearse(story)
+    assert ("begin" in steps) == ("COMMIT" in steps) == (name != "uninstall")
+    kill_at(shared_scenes, story, sampled(steps, 4), count)
 
 
 @pytest.mark.long
-def test_installers_killed_at_300_random_steps(scenes: Scenes) -> None:
+@pytest.mark.parametrize("name", STORIES)
+@on_every_registry
+def test_an_installer_killed_after_every_step(
+    shared_scenes: Scenes, name: str, count: Count
+) -> None:
+    story = STORIES[name]
+    kill_at(shared_scenes, story, list(range(len(shared_scenes.rehearse(story)))), count)
+
+
+@pytest.mark.long
+def test_installers_killed_at_300_random_steps(scenes: Scenes, count: Count) -> None:
     rng = random.Random(4)
     steps = {name: len(scenes.rehearse(story)) for name, story in STORIES.items()}
     for _ in range(300):
         name = rng.choice(sorted(steps))
         scenes.kill(STORIES[name], rng.randrange(steps[name]))
+    scenes.audit()
+    count("random kills", kills=300)

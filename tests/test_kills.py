@@ -7,7 +7,6 @@ import random
 import subprocess
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -16,14 +15,12 @@ from pathlib import Path
 import pytest
 
 from everyskill_cli.stores import content_key
+from tests.effects import AUTHOR
 from tests.forks import Forks
+from tests.killing import LANES, kill_at, on_every_registry, thinned
 from tests.registries import write_skill
-from tests.sites import Copies, Databases, Files, FolderStores, S3Stores, Site, Standing, Stores
+from tests.sites import Databases, FolderStores, Site, Standing, Stores
 
-LANES = 2  # kills at a time
-# After these others see nothing new: of neighbours among them only the last is worth a kill.
-QUIET = {"SELECT", "END", "PRAGMA", "CREATE", "--", "_wal", "BEGIN"}
-LOUD = {"BEGIN IMMEDIATE", "SELECT skills FOR UPDATE"}
 # Steps after which a publish must have been killed, or this module watches nothing.
 ALWAYS = {"start", "find_skill", "pack", "INSERT INTO version_events", "COMMIT", "publish"}
 BYTES = {"claim", "put", "UPDATE skills", "INSERT INTO skill_versions"}
@@ -157,31 +154,10 @@ def _committed(steps: list[str]) -> bool:
     return event in steps and "COMMIT" in steps[steps.index(event) :]
 
 
-def thinned(steps: list[str]) -> list[tuple[int, str]]:
-    """The steps that are worth a kill, with their numbers."""
-    quiet = [step.split()[0] in QUIET and step not in LOUD for step in steps]
-    pairs = zip(quiet, [*quiet[1:], False], strict=True)
-    return [(number, steps[number]) for number, pair in enumerate(pairs) if not all(pair)]
-
-
 @pytest.fixture(scope="module")
 def forks() -> Iterator[list[Forks]]:
     with ExitStack() as stack:
         yield [stack.enter_context(Forks()) for _ in range(LANES)]
-
-
-@pytest.fixture
-def stores(request, tmp_path) -> Stores:
-    if request.param == "folder":
-        return FolderStores(tmp_path)
-    return S3Stores(request.getfixturevalue("s3_server"))
-
-
-@pytest.fixture
-def databases(request, tmp_path) -> Databases:
-    if request.param == "sqlite":
-        return Files(tmp_path)
-    return Copies(request.getfixturevalue("postgres_server"))
 
 
 @pytest.fixture(params=STORIES.values(), ids=STORIES)
@@ -192,70 +168,44 @@ def lanes(request, databases, stores, forks, tmp_path) -> list[Lane]:
     ]
 
 
-def kill_at(points: list[tuple[int, str]], lanes: list[Lane]) -> None:
-    def work(number: int) -> None:
-        for point in points[number::LANES]:
-            lanes[number].kill(*point)
-
-    with ThreadPoolExecutor(LANES) as threads:
-        list(threads.map(work, range(LANES)))
-
-
-def on_every_registry(test):
-    """Run a test on each database with each store."""
-    test = pytest.mark.parametrize("stores", ["folder", "s3"], indirect=True)(test)
-    return pytest.mark.parametrize("databases", ["sqlite", "postgresql"], indirect=True)(test)
-
-
 @on_every_registry
-def test_a_publisher_killed_after_a_step(lanes, stores, request, record_testsuite_property):
+def test_a_publisher_killed_after_a_step(lanes, stores, count):
     points = thinned(lanes[0].rehearse())
     expected = ALWAYS | lanes[0].story.steps
     if "put" in expected:
         expected |= WITHIN["folder" if isinstance(stores, FolderStores) else "s3"]
     assert expected <= {name for _, name in points}
-    record_testsuite_property(request.node.name, f"{len(points)} kills")
     kill_at(points, lanes)
+    count("kill matrix", kills=len(points), reruns=len(points))
 
 
 @pytest.mark.parametrize("lanes", [REPAIR], ids=["repair"], indirect=True)
 @pytest.mark.parametrize("stores", ["folder", "s3"], indirect=True)
 @pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
-def test_a_publisher_killed_while_it_repairs_an_object(
-    lanes, stores, request, record_testsuite_property
-):
+def test_a_publisher_killed_while_it_repairs_an_object(lanes, stores, count):
     points = thinned(lanes[0].rehearse())
     names = [name for _, name in points]
     if isinstance(stores, FolderStores):
         assert "os.replace" in names
     else:
         assert names.count("send") > len(WITHIN["s3"]) + 4  # it was put twice, and read
-    record_testsuite_property(request.node.name, f"{len(points)} kills")
     kill_at(points, lanes)
+    count("kill matrix", kills=len(points), reruns=len(points))
 
 
 @pytest.mark.long
 @on_every_registry
-def test_a_publisher_killed_after_every_step(lanes):
-    kill_at(list(enumerate(lanes[0].rehearse())), lanes)
-
-
-def wait_for_the_server(site: Site) -> None:
-    """PostgreSQL finishes what it was sent, a COMMIT perhaps, though nobody waits for it."""
-    others = (
-        "SELECT 1 FROM pg_stat_activity WHERE application_name = 'everyskill'"
-        " AND datname = current_database() AND pid <> pg_backend_pid()"
-    )
-    while site.url.startswith("postgresql") and site.query(others):
-        time.sleep(0.01)
+def test_a_publisher_killed_after_every_step(lanes, count):
+    points = list(enumerate(lanes[0].rehearse()))
+    kill_at(points, lanes)
+    count("kill matrix", kills=len(points), reruns=len(points))
 
 
 @pytest.mark.long
 @on_every_registry
-def test_a_hundred_publishers_killed_at_random(databases, stores, everyskill, tmp_path):
+def test_a_hundred_publishers_killed_at_random(databases, stores, everyskill, tmp_path, count):
     """Real processes, in the midst of whatever they do, one new version after the other."""
-    env = {**stores.new(), "EVERYSKILL_DATABASE_URL": databases.new()}
-    env["EVERYSKILL_USER"] = "ann@example.org"
+    env = {**stores.new(), "EVERYSKILL_DATABASE_URL": databases.new(), **AUTHOR}
     site = Site(env, cache(lambda key: stores.get(env, key)))
     chance = random.Random(8)
     longest = 1.0
@@ -266,7 +216,7 @@ def test_a_hundred_publishers_killed_at_random(databases, stores, everyskill, tm
             victim.communicate(timeout=chance.uniform(0, longest))
         victim.kill()
         victim.wait()
-        wait_for_the_server(site)
+        site.wait_for_the_server()
         standing = site.audit()
         assert len(standing.versions) in (number - 1, number)
         assert len(standing.events) == len(standing.versions)
@@ -280,3 +230,4 @@ def test_a_hundred_publishers_killed_at_random(databases, stores, everyskill, tm
         assert site.standing().published == len(site.standing().versions) == number
     site.audit()
     stores.assert_whole(env)
+    count("random kills", kills=100, versions=100)

@@ -43,6 +43,7 @@ from everyskill_cli.skill import read_skill
 from everyskill_cli.stores import content_key
 from tests.commands import PROGRAM, Commands, assert_failed, rows, tree
 from tests.conftest import Everyskill, Finished
+from tests.figures import Count
 from tests.forks import Ended, Forks
 from tests.registries import make_registry, write_skill
 from tests.rows import add_version
@@ -1379,16 +1380,18 @@ WATCHED = {
 }
 
 
-def kill_points(steps: list[str]) -> list[str | int]:
+def kill_points(site: Site, steps: list[str]) -> list[str | int]:
     """The first of every kind of step after which others see something new, and some at random."""
     quiet = {"SELECT", "END", "PRAGMA", "--"}
     kinds = [kind for kind in sorted(set(steps), key=steps.index) if kind.split()[0] not in quiet]
     kinds.remove("os.mkdir")  # which the next one may not need
+    if site.url.startswith("postgresql"):  # the store is the same as with SQLite
+        kinds = [kind for kind in kinds if not kind.startswith("os.")]
     return [*kinds, *random.Random(5).sample(range(len(steps) // 2), 3)]
 
 
 def test_a_batch_that_is_killed_at_any_step_can_be_run_again(
-    site: Site, forks: Forks, publish: Publish, stores: FolderStores
+    site: Site, forks: Forks, publish: Publish, stores: FolderStores, count: Count
 ) -> None:
     """All rows of a group stand, or none."""
     assert forks.run("publish", *grow(5), env=site.env).code == 0
@@ -1399,9 +1402,7 @@ def test_a_batch_that_is_killed_at_any_step_can_be_run_again(
         return [*grow(5, f"Text {number}."), new]
 
     change(0)
-    points = kill_points(forks.run("publish", "skills", env=site.env).steps)
-    if site.url.startswith("postgresql"):  # the store is the same as with SQLite
-        points = [point for point in points if not str(point).startswith("os.")]
+    points = kill_points(site, forks.run("publish", "skills", env=site.env).steps)
     assert set(points) >= WATCHED
     outcomes = set()
     for number, point in enumerate(points, 1):
@@ -1419,6 +1420,7 @@ def test_a_batch_that_is_killed_at_any_step_can_be_run_again(
         assert number_of_events(site) == before + 6
     assert outcomes == {0, 6}
     stores.assert_whole(site.env)
+    count("kill matrix", kills=len(points), reruns=len(points))
 
 
 def assert_newest(site: Site, folders: list[Path]) -> None:
@@ -1469,20 +1471,22 @@ def kill_at_random(site: Site, publish: Publish, rounds: int, count: int) -> set
 
 
 def test_batches_that_are_killed_at_random_moments(
-    site: Site, publish: Publish, stores: FolderStores
+    site: Site, publish: Publish, stores: FolderStores, count: Count
 ) -> None:
     done = kill_at_random(site, publish, 4, 40)
     assert all(written % 4 == 0 for written in done)
     assert done & set(range(1, 40))  # in the midst, at least once
     stores.assert_whole(site.env)
+    count("random kills", kills=4)
 
 
 @pytest.mark.long
 def test_twenty_batches_that_are_killed_at_random_moments(
-    site: Site, publish: Publish, stores: FolderStores
+    site: Site, publish: Publish, stores: FolderStores, count: Count
 ) -> None:
     kill_at_random(site, publish, 20, 400)
     stores.assert_whole(site.env)
+    count("random kills", kills=20)
 
 
 # Progress.

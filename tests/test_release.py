@@ -30,7 +30,7 @@ from tests.forks import Fork, Forks
 from tests.registries import TEXT, make_registry, write_skill
 from tests.rows import append
 from tests.servers.cut import Cut, CutProxy
-from tests.sites import Copies, Databases, Files, FolderStores, Site
+from tests.sites import FolderStores, Site
 
 DEMO = Reference("demo")
 
@@ -604,7 +604,7 @@ def test_a_login_that_may_only_read(desk, capsys, database_url, tmp_path):
     assert len(desk.events) == 3
 
 
-# Many at once, killed at any moment, and without an answer.
+# Many at once, and without an answer; `test_record_kills.py` kills them after every step.
 
 
 @pytest.fixture(scope="module")
@@ -706,35 +706,6 @@ MOVES = {
     "rollback": (("rollback", "demo", "--expect", "3"), "rollback", "rolled-back", 2),
     "yank": (("yank", "demo@3", "--reason", "bad", "--yes"), "yank", "yanked", 2),
 }
-STEPS = ("INSERT INTO version_events", "UPDATE skills", "COMMIT", "answer")
-
-
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_a_command_killed_after_a_step(kind, request, forks, tmp_path):
-    if kind == "sqlite":
-        databases: Databases = Files(tmp_path)
-        locked = "BEGIN IMMEDIATE"
-    else:
-        databases = Copies(request.getfixturevalue("postgres_server"))
-        locked = "SELECT skills FOR UPDATE"
-    base = make_site(databases.new(), tmp_path, forks)
-    for words, event, status, published in MOVES.values():
-        words = (*words, "--json")
-        for step in (locked, *STEPS):
-            url = databases.copy(base.url)
-            site = Site({**base.env, "EVERYSKILL_DATABASE_URL": url}, base.get)
-            killed = forks.run(*words, env=site.env, kill_after=step)
-            assert (killed.code, killed.steps[-1]) == (-9, step)
-            committed = step in ("COMMIT", "answer")
-            assert site.audit().events[3:] == ((event,) if committed else ())
-            assert content_of(site) == text_of(published if committed else 3)
-
-            again = forks.run(*words, env=site.env)
-            assert again.json["status"] == ("unchanged" if committed else status)
-            assert site.audit().events[3:] == (event,)
-            assert (site.standing().published, content_of(site)) == (published, text_of(published))
-            databases.drop(url)
-        assert {"SELECT version_events", "COMMIT"} <= set(killed.steps)
 
 
 @pytest.mark.parametrize("cut", Cut)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -88,6 +91,15 @@ def _words(statement: str) -> list[str]:
     return sorted(part.strip().rstrip(")") for part in body.split(","))
 
 
+MAKE = """
+import sys
+from everyskill_cli.database.engine import Database
+from everyskill_cli.database.tables import metadata
+with Database(sys.argv[1]) as database, database.writing() as tx:
+    metadata.create_all(tx)
+"""
+
+
 def test_migrations_and_tables_make_the_same_schema(database_url, tmp_path, request):
     """Columns, types, precision, defaults, generated columns, keys, checks, indexes."""
     with Database(database_url) as migrated:
@@ -97,9 +109,9 @@ def test_migrations_and_tables_make_the_same_schema(database_url, tmp_path, requ
             other = f"sqlite:///{tmp_path}/tables.db"
         else:
             other = request.getfixturevalue("postgres_server").create_database()
+    # In another process: making them on PostgreSQL takes the circular keys off the tables here.
+    subprocess.run([sys.executable, "-c", MAKE, other], check=True, cwd=Path(__file__).parents[1])
     with Database(other) as made:
-        with made.writing() as tx:
-            metadata.create_all(tx)
         assert description(made) == expected
 
 

@@ -25,7 +25,7 @@ from everyskill_cli.errors import (
 )
 from everyskill_cli.settings import S3Settings
 from everyskill_cli.stores import MARKER, Store, content_key, open_store, s3, s3_client
-from tests.servers.faults import ALL, Fault, FaultProxy
+from tests.servers.faults import ALL, ODD, Fault, FaultProxy
 from tests.servers.s3 import S3Server
 
 DATA = b"# A skill that is longer than one line\n" * 500
@@ -34,7 +34,7 @@ PART = (5_000, 2_000, hashlib.sha256(DATA[5_000:7_000]).hexdigest())
 ID = "0e9b6f3a-3f0e-4b55-9d6d-6a4f1b0c7d11"
 
 # What ends well when it happens once.
-PASSING = [fault for fault in Fault if fault is not Fault.PASS]
+PASSING = [fault for fault in Fault if fault not in ODD | {Fault.PASS}]
 
 # What a put ends in when it happens to every request of one method.
 LASTING_PUT = {
@@ -336,6 +336,44 @@ def test_a_probe_that_fails_half_way_cleans_up(line: Line) -> None:
         ("store-write-once", "failed"),
     ]
     assert line.server.keys(line.prefix) == []
+
+
+HEAD_AND_LIST = {
+    Fault.GARBAGE_500: Unavailable,
+    Fault.CONFLICT_409: Unavailable,
+    Fault.UNMET_412: NotReady,
+    Fault.DENIED_403: Forbidden,
+    Fault.REDIRECT_307: NotReady,
+    Fault.ERROR_500: Unavailable,
+    Fault.SLOW_DOWN_503: Unavailable,
+    Fault.RESET: Unavailable,
+    Fault.LOST_ANSWER: Unavailable,
+}
+LIST_ONLY = {
+    Fault.RESET_AMID_BODY: Unavailable,
+    Fault.LONG_BODY: Unavailable,
+    Fault.EMPTY_200: Unavailable,
+    Fault.GARBAGE_200: Unavailable,
+}
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"), (HEAD_AND_LIST | LIST_ONLY).items(), ids=lambda v: str(v)
+)
+def test_a_fault_of_every_look_is_never_an_answer(
+    line: Line, fault: Fault, expected: type[EveryskillError]
+) -> None:
+    line.plant(KEY, DATA)
+    line.proxy.order(*[fault] * 100)
+    acts = [lambda: list(line.store.list())]
+    if fault in HEAD_AND_LIST:
+        acts += [lambda: line.store.head(KEY), lambda: line.store.delete(KEY)]
+    for act in acts:
+        with pytest.raises(expected) as caught:
+            act()
+        assert caught.value.hint
+    line.proxy.forget()
+    assert line.store.head(KEY) in (len(DATA), None if fault is Fault.LOST_ANSWER else len(DATA))
 
 
 # Refusals: a server that gives the answers of one script

@@ -44,6 +44,8 @@ def translated(where: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise translate(error, where) from error
+    except sqlite3.Error as error:  # past SQLAlchemy: while a file is copied aside
+        raise _sqlite(error, where) from error
     except UnreadableValue as error:
         raise _foreign(where, str(error)) from error
     except SQLAlchemyError as error:

@@ -6,6 +6,7 @@ Comparing is one cheap statement; Alembic (300 ms to import) is loaded only to c
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -133,18 +134,24 @@ def _make_folder(folder: Path) -> None:
 
 
 def _copy_aside(database: Database, before: str | None) -> str | None:
-    """Copy a SQLite file with rows next to itself; the writer's lock keeps it still."""
+    """Copy a SQLite file with rows next to itself; the writer's lock keeps it still.
+
+    The copy gets its name when it is whole: whatever is called a backup is one.
+    """
     if database.path is None or before is None:
         return None
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     target = database.path.with_name(f"{database.path.name}.{before}.{stamp}.backup")
-    source = sqlite3.connect(database.path)
-    copy = sqlite3.connect(target)
+    unfinished = target.with_name(f"{target.name}.unfinished")
     try:
-        source.backup(copy)
+        with (
+            closing(sqlite3.connect(database.path)) as source,
+            closing(sqlite3.connect(unfinished)) as copy,
+        ):
+            source.backup(copy)
+        unfinished.replace(target)
     finally:
-        copy.close()
-        source.close()
+        unfinished.unlink(missing_ok=True)
     return str(target)
 
 

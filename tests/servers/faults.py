@@ -37,6 +37,16 @@ class Fault(Enum):
     DONE_AND_500 = "done and 500", ALL  # the server did it
     SLOW_DOWN_503 = "slow down 503", ALL  # as AWS and SeaweedFS say it
     TOO_MANY_429 = "too many 429", ALL  # as R2 says it of two writes a second to one key
+    # Answers that a healthy service never gives to such a request; `ODD` below.
+    RESET_AMID_BODY = "reset amid body", READS  # the connection is reset amid the body
+    LONG_BODY = "long body", READS  # more than the body, announced as if it were the body
+    EMPTY_200 = "empty 200", READS  # 200 and nothing
+    GARBAGE_200 = "garbage 200", READS  # 200 and half of an XML document that nobody asked for
+    GARBAGE_500 = "garbage 500", ALL  # an error that is no XML
+    CONFLICT_409 = "conflict 409", ALL
+    UNMET_412 = "unmet 412", ALL  # to a PUT without an overwrite: there is such an object already
+    DENIED_403 = "denied 403", ALL
+    REDIRECT_307 = "redirect 307", ALL  # to where nobody listens
 
     def __new__(cls, value: str, methods: frozenset[str]) -> Self:
         fault = object.__new__(cls)
@@ -45,7 +55,27 @@ class Fault(Enum):
         return fault
 
 
+ODD = frozenset(
+    {
+        Fault.RESET_AMID_BODY,
+        Fault.LONG_BODY,
+        Fault.EMPTY_200,
+        Fault.GARBAGE_200,
+        Fault.GARBAGE_500,
+        Fault.CONFLICT_409,
+        Fault.UNMET_412,
+        Fault.DENIED_403,
+        Fault.REDIRECT_307,
+    }
+)
+XML = [("Content-Type", "application/xml")]
+NOWHERE = "http://127.0.0.1:9/elsewhere"
+GARBAGE = b'<?xml version="1.0"?><ListBucketResult><Contents><Key>\xff\x00</Con'
 REFUSALS = {
+    Fault.CONFLICT_409: (409, "OperationAborted"),
+    Fault.UNMET_412: (412, "PreconditionFailed"),
+    Fault.DENIED_403: (403, "AccessDenied"),
+    Fault.REDIRECT_307: (307, "TemporaryRedirect"),
     Fault.STALE: (404, "NoSuchKey"),
     Fault.ERROR_500: (500, "InternalError"),
     Fault.SLOW_DOWN_503: (503, "SlowDown"),
@@ -153,8 +183,11 @@ class FaultProxy:
         fault = self._admit(exchange)
         if fault is Fault.RESET:
             exchange.reset()
-        elif fault is Fault.FORGOTTEN_UPLOAD:
+        elif fault in (Fault.FORGOTTEN_UPLOAD, Fault.EMPTY_200):
             exchange.send(Answer(200, []))
+        elif fault in (Fault.GARBAGE_200, Fault.GARBAGE_500):
+            status = 200 if fault is Fault.GARBAGE_200 else 500
+            exchange.send(Answer(status, XML, GARBAGE))
         elif fault in REFUSALS:
             exchange.send(_refusal(fault))
         else:
@@ -192,8 +225,13 @@ def _finish(exchange: Exchange, fault: Fault, answer: Answer) -> None:
         exchange.send(_refusal(Fault.ERROR_500))
     elif fault is Fault.HALF_BODY:
         exchange.send(half, announced=len(answer.body))
+    elif fault is Fault.RESET_AMID_BODY:
+        exchange.send(half, announced=len(answer.body))
+        exchange.reset()
     elif fault is Fault.SHORT_BODY:
         exchange.send(half)
+    elif fault is Fault.LONG_BODY:
+        exchange.send(replace(answer, body=answer.body + b"more"))
     elif fault is Fault.FLIPPED_DOWNLOAD:
         exchange.send(replace(answer, body=_flipped(answer.body)))
     else:
@@ -211,4 +249,5 @@ def _flipped(body: bytes) -> bytes:
 def _refusal(fault: Fault) -> Answer:
     status, code = REFUSALS[fault]
     body = f"<Error><Code>{code}</Code><Message>{fault.value}</Message></Error>".encode()
-    return Answer(status, [("Content-Type", "application/xml")], body)
+    where = [("Location", NOWHERE)] if fault is Fault.REDIRECT_307 else []
+    return Answer(status, [*XML, *where], body)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-from tests.servers.process import ServerError, ServerProcess, free_ports, persist, program
+from tests.servers.process import ServerError, ServerProcess, free_ports, memory, persist, program
 
 Command = list[str | Path]
 
@@ -88,7 +88,7 @@ class OwnPostgresServer(PostgresServer):
     """
 
     def __init__(self, binaries: str | None = None) -> None:
-        self._process = ServerProcess("postgres", last_signal=signal.SIGQUIT)
+        self._process = ServerProcess("postgres", last_signal=signal.SIGQUIT, place=memory())
         try:
             self._binaries, self._prefix, self._user = _way_to_run(
                 _binaries(binaries), self._process.folder

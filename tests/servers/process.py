@@ -18,6 +18,8 @@ from typing import Any
 POLL_SECONDS = 0.02
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
+MEMORY = Path("/dev/shm")  # files that are gone when the machine stops
+MEMORY_BYTES = 4 * 1024**3  # that must be free there, for servers of several workers
 
 # A second process whose standard input is a pipe from the test run. The pipe ends when the run
 # ends, also by SIGKILL; then the guard stops the server it was last told of and clears up. The
@@ -94,14 +96,15 @@ def persist(start: Callable[[], None], attempts: int = 3) -> None:
 class ServerProcess:
     """One server at a time with a folder of its own; both are gone after `close`.
 
-    The folder lies in the system's temporary folder, where other users may enter but not look
-    around: PostgreSQL never runs as root. The server has a session of its own, so a Ctrl-C at the
-    terminal reaches the tests alone and they can still clean up through the server.
+    Other users may enter the folder but not look around: PostgreSQL never runs as root. The server
+    has a session of its own, so a Ctrl-C at the terminal reaches the tests alone and they can still
+    clean up through the server.
 
     Args:
         name: for the folder's name and for messages.
         last_signal: what ends the server at once without leaving anything outside of its folder.
         litter: patterns of paths outside of the folder that the server leaves behind.
+        place: where the folder lies; else in the system's temporary folder.
     """
 
     def __init__(
@@ -110,11 +113,12 @@ class ServerProcess:
         *,
         last_signal: signal.Signals = signal.SIGKILL,
         litter: Sequence[str] = (),
+        place: Path | None = None,
     ) -> None:
         self.name = name
         self.last_signal = last_signal
         self.litter = litter
-        self.folder = Path(tempfile.mkdtemp(prefix=f"everyskill-{name}-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"everyskill-{name}-", dir=place))
         self.folder.chmod(0o711)
         self.log = self.folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -199,6 +203,19 @@ class ServerProcess:
         assert self._guard.stdin is not None
         self._guard.stdin.write(f"{self.pid}\n".encode())
         self._guard.stdin.flush()
+
+
+def memory() -> Path | None:
+    """A place in memory for a server with many files, where there is one with room for them.
+
+    A database of PostgreSQL is 300 files: to copy one took 0.30 s on a disk, and takes 0.02 here.
+    """
+    try:
+        found = os.statvfs(MEMORY)
+    except OSError:
+        return None
+    has_room = found.f_bavail * found.f_frsize >= MEMORY_BYTES
+    return MEMORY if has_room and not found.f_flag & os.ST_NOEXEC else None
 
 
 def program(name: str, *folders: Path) -> Path | None:
