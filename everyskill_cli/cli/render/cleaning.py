@@ -89,7 +89,7 @@ def _sums(value: GcAnswer) -> Words:
     """Count up: a terminal is told what there is, a pipe is told the same four things always."""
     young = f"younger than {_said(value.older_than)}"
     sums = (
-        (value.objects, value.objects_bytes, "objects", "in all"),
+        (value.objects, value.objects_bytes, "objects", "objects"),
         (value.garbage, value.garbage_bytes, "garbage", "garbage"),
         (value.young, value.young_bytes, "young", young),
         (value.deleted, value.deleted_bytes, "deleted", "deleted"),

@@ -15,20 +15,16 @@ from everyskill_cli.model import Condemned
 TICK: Final = timedelta(milliseconds=1)  # the least that two marks on one object are apart
 
 
-def used(connection: Connection, content_urls: Iterable[str]) -> set[str]:
-    """Find which objects a version refers to whose bytes were not purged."""
-    found: set[str] = set()
+def known(connection: Connection, content_urls: Iterable[str]) -> dict[str, bool]:
+    """Find which objects versions refer to, and whether they were all purged."""
+    found: dict[str, bool] = {}
     for chunk in records.chunks(content_urls):
-        found.update(
-            connection.scalars(
-                select(skill_versions.c.content_url)
-                .join(version_state, skill_versions.c.id == version_state.c.skill_version_id)
-                .where(
-                    records.among(connection, skill_versions.c.content_url, chunk),
-                    version_state.c.purged_at.is_(None),
-                )
-            )
-        )
+        for content_url, is_purged in connection.execute(
+            select(skill_versions.c.content_url, version_state.c.purged_at.is_not(None))
+            .join(version_state, skill_versions.c.id == version_state.c.skill_version_id)
+            .where(records.among(connection, skill_versions.c.content_url, chunk))
+        ):
+            found[content_url] = found.get(content_url, True) and is_purged
     return found
 
 

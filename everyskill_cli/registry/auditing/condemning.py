@@ -164,8 +164,8 @@ def _look_after(registry: Registry, key: str) -> None:
         IntegrityFailure: somebody has, who took us for dead, and its bytes are gone.
     """
     with registry.database.reading() as tx:
-        used = garbage.used(tx, [key])
-    if used and registry.store.head(key) is None:
+        is_purged = garbage.known(tx, [key]).get(key)
+    if is_purged is False and registry.store.head(key) is None:
         raise IntegrityFailure(
             f"{registry.store.location(key)} was deleted while it was published anew: this program"
             " was held up for more than ten minutes between two steps.",

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final, Literal, TypeAlias
 
-from everyskill_cli.database.queries import garbage, versions
+from everyskill_cli.database.queries import garbage
 from everyskill_cli.errors import (
     Conflict,
     EveryskillError,
@@ -115,12 +115,13 @@ class _Run:
         for page in _pages(self.registry.store.list()):
             with self.registry.database.reading() as tx:
                 keys = [found.key for found in page]
-                used, purged = garbage.used(tx, keys), versions.purged(tx, keys)
+                known = garbage.known(tx, keys)
             for found in page:
                 self.objects += 1
                 self.objects_bytes += found.size
-                if found.key not in used:
-                    self._sort(found, now, is_purged=found.key in purged)
+                is_purged = known.get(found.key)
+                if is_purged is not False:
+                    self._sort(found, now, is_purged=bool(is_purged))
             self.watch.look(self.objects, _estimate(self.objects, page[-1].key))
         for found in self.registry.store.leftovers():
             if _is_young(found, now, max(self.options.older_than, WRITING)):

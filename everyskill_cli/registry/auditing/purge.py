@@ -122,8 +122,8 @@ def _said(plan: _Plan) -> list[str]:
     """Say what will be done, and what will not."""
     version = plan.version
     lines = [
-        f"These versions hold the bytes sha256:{version.content_hash}"
-        f" ({version.size_bytes:,} bytes), which will be deleted for good:"
+        f"These hold the same {version.size_bytes:,} bytes, which will be deleted for good"
+        f" (sha256:{version.content_hash[:12]}…):"
     ]
     for holder in plan.doomed:
         this = f"  {holder.slug}@{holder.version}"
