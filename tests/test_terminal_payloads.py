@@ -53,11 +53,17 @@ LINES: dict[str, list[list[str]]] = {
     "yank": [["demo@3", "--reason", "broken", "-y"]],
     "unyank": [["demo@1"]],
     "use": [["demo", "--tool", "ci", "--external-id", "run-1"]],
+    "verify": [[], ["--quick"], ["demo@1"]],
+    "gc": [[], ["--delete", "--older-than", "0", "--force"]],
+    "purge": [
+        ["demo@2", "--reason", "leaked", "-y"],
+        ["other", "--everything", "--reason", "unwanted", "-y"],
+    ],
     "doctor": [[]],
     "config": [[]],
     "upgrade": [[]],
 }
-READING = ("show", "list", "versions", "diff", "ratings", "outdated", "doctor", "config")
+READING = ("show", "list", "versions", "diff", "ratings", "outdated", "verify", "doctor", "config")
 
 TOLD = {  # the columns that hold what somebody said; the rest is made by the program
     "users": ("email", "name", "db_login"),
