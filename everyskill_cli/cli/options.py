@@ -278,3 +278,13 @@ def only_form(form: Form, *, as_json: bool) -> Form:
     if as_json and form not in ("text", "json"):
         raise typer.BadParameter(f"--json and --format {form} exclude each other.")
     return "json" if as_json else form
+
+
+def require_membership(login: str | None, role: str | None, email: str | None) -> None:
+    """Refuse half of what makes a login a member."""
+    if (login is None) != (role is None):
+        raise typer.BadParameter("--login and --role belong together.")
+    if role in ("rater", "publisher") and email is None:
+        raise typer.BadParameter(f"A {role} writes as somebody: say who with --email.")
+    if email is not None and role in (None, "none"):
+        raise typer.BadParameter("--email belongs to a login with a role.")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         ConfigAnswer,
         DiffAnswer,
         DoctorAnswer,
+        GrantsAnswer,
         InstallAnswer,
         InstalledPage,
         JsonObject,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
         | DoctorAnswer
         | ConfigAnswer
         | UpgradeAnswer
+        | GrantsAnswer
     )
 
 Form: TypeAlias = Literal["text", "json", "github", "sarif"]
