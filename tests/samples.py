@@ -22,6 +22,7 @@ from everyskill_cli.model import (
     ConfigAnswer,
     DiffAnswer,
     DoctorAnswer,
+    GrantsAnswer,
     InstallAnswer,
     InstalledPage,
     OutdatedPage,
@@ -54,6 +55,7 @@ ANSWERS: tuple[type, ...] = (
     DoctorAnswer,
     ConfigAnswer,
     UpgradeAnswer,
+    GrantsAnswer,
 )
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
 

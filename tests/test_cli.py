@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import pytest
 
+from everyskill_cli.database.schema import HEAD
 from everyskill_cli.registry import show as show_module
 from tests.commands import PROGRAM, Commands, assert_failed, assert_json_failure, tree
 from tests.conftest import Everyskill
@@ -694,5 +695,5 @@ def test_upgrading_twice_changes_nothing(cli: Commands, database_url: str) -> No
         [change] = answer["results"]
         return [answer["status"], change["before"], change["after"]]
 
-    assert upgrade() == ["upgraded", None, "0001"]
-    assert upgrade() == ["unchanged", "0001", "0001"]
+    assert upgrade() == ["upgraded", None, HEAD]
+    assert upgrade() == ["unchanged", HEAD, HEAD]

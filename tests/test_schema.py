@@ -72,7 +72,7 @@ def description(database: Database) -> dict[str, object]:
         constraints = tx.execute(
             text(
                 "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
-                " WHERE connamespace = 'public'::regnamespace"
+                " WHERE connamespace = 'public'::regnamespace AND contype <> 't'"  # triggers
             )
         ).all()
         indexes = tx.execute(

@@ -114,7 +114,9 @@ def _groups(groups: dict[Role, str]) -> Iterator[tuple[str, str]]:
         yield (
             f"The {role}s, a group: nobody logs in as it",
             f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {literal(group)})"
-            f" THEN CREATE ROLE {identifier(group)} NOLOGIN; END IF; END $$",
+            f" THEN CREATE ROLE {identifier(group)} NOLOGIN; ELSIF EXISTS (SELECT FROM pg_roles"
+            f" WHERE rolname = {literal(group)} AND (rolcanlogin OR rolsuper)) THEN RAISE EXCEPTION"
+            f" '{group} is a login: choose another --prefix'; END IF; END $$",
         )
     for lower, upper in pairwise(ROLES):
         yield (
