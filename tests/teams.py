@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -25,6 +26,7 @@ MEMBERS: dict[str, tuple[Role | None, str | None]] = {
     "rater": ("rater", "rater@example.org"),
     "publisher": ("publisher", "publisher@example.org"),
     "other": ("publisher", "other@example.org"),  # somebody to be mistaken for
+    "bound": ("reader", "bound@example.org"),
     "unbound": ("publisher", None),
     "stranger": (None, None),  # a login without a role
 }
@@ -43,7 +45,7 @@ STATE = """
     WHERE connamespace = 'public'::regnamespace
 """
 ROWS = "".join(
-    f" UNION ALL SELECT '{name}: ' || coalesce(md5(string_agg(t::text, chr(10) ORDER BY t::text)), '')"
+    f" UNION ALL SELECT concat('{name}: ', md5(string_agg(t::text, '' ORDER BY t::text)))"
     f" FROM public.{name} AS t"
     for name in metadata.tables
 )
@@ -56,18 +58,23 @@ class Team:
         admin: its address for a superuser.
         owner: its address for the owner.
         first: the published version of ``demo``, which several people have rated.
+        known: its state, where nothing has changed since somebody looked.
     """
 
-    def __init__(self, server: PostgresServer) -> None:
+    def __init__(self, server: PostgresServer, schema: str = "public") -> None:
+        self.schema = schema
         self.word = f"team_{uuid.uuid4().hex[:10]}"
         self._server = server
+        self.known: list[str] | None = None
         self.admin = server.create_database()
         self.owner = self.url("owner")
         self._make_logins()
         with Database(self.owner) as database:
             upgrade(database)
             with database.writing() as tx:
-                run(tx, script(tx, self.word))
+                whole = script(tx, self.word)
+                run(tx, whole)
+            self._groups = len(whole)
             for name, (role, email) in MEMBERS.items():
                 self.join(name, role, email)
         self._write_rows()
@@ -84,7 +91,11 @@ class Team:
                     admin.execute(sql.SQL("CREATE SCHEMA {0} AUTHORIZATION {0}").format(login))
             database = sql.Identifier(urlsplit(self.admin).path[1:])
             owner = sql.Identifier(self.login("owner"))
-            admin.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(owner))
+            if self.schema == "public":
+                admin.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(owner))
+            else:
+                made = sql.SQL("CREATE SCHEMA {} AUTHORIZATION {}")
+                admin.execute(made.format(sql.Identifier(self.schema), owner))
             admin.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO {}").format(database, owner))
 
     def _write_rows(self) -> None:
@@ -109,13 +120,27 @@ class Team:
         """The registry's address for somebody."""
         parts = urlsplit(self.admin)
         place = parts.netloc.rpartition("@")[2]
-        return urlunsplit(parts._replace(netloc=f"{quote(self.login(name))}:{PASSWORD}@{place}"))
+        found = parts._replace(netloc=f"{quote(self.login(name))}:{PASSWORD}@{place}")
+        if self.schema != "public":
+            path = self.schema.replace('"', '""').replace(" ", "\\ ")
+            setting = quote(f'-csearch_path="{path}"', safe="")
+            found = found._replace(query=f"options={setting}")
+        return urlunsplit(found)
 
     def join(self, name: str, role: Role | None, email: str | None) -> None:
         """Make a login a member, as its owner does."""
         member = Member(login=self.login(name), role=role, email=email)
         with Database(self.owner) as database, database.writing() as tx:
-            run(tx, script(tx, self.word, member))
+            run(tx, script(tx, self.word, member)[self._groups :])
+
+    def claim(self, store: Path) -> None:
+        """Make a folder this registry's store, as the publish of its first version does."""
+        with psycopg.connect(self.owner) as owner:
+            row = owner.execute("SELECT id FROM registry").fetchone()
+        assert row is not None
+        store.mkdir(parents=True, exist_ok=True)
+        marker = f'{{"everyskill":1,"registry":"{row[0]}"}}\n'
+        (store / "everyskill.json").write_text(marker, encoding="ascii")
 
     def state(self) -> list[str]:
         """Every row and every object of the registry, in short."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
@@ -20,6 +20,11 @@ from everyskill_cli.model import Role, Statement
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+_SCHEMA: Final = (  # of the registry; a login may have one of its own name that comes before it
+    "SELECT {} FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+    " WHERE c.oid = to_regclass('everyskill_revision')"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +60,7 @@ class Binding:
 
 def script(connection: Connection, prefix: str, member: Member | None = None) -> list[Statement]:
     """Write what gives each role its rights, and then what makes a login a member."""
-    schema = str(connection.scalar(text("SELECT current_schema()")))
+    schema = str(connection.scalar(text(_SCHEMA.format("nspname"))))
     groups = {role: f"{prefix}_{role}" for role in ROLES}
     parts = [
         *_opening(schema),
@@ -82,7 +87,7 @@ def binding(connection: Connection, login: str, email: str | None) -> Binding:
 
 def is_open(connection: Connection) -> bool:
     """Tell whether everybody may create functions in the registry's schema."""
-    statement = "SELECT has_schema_privilege('public', current_schema(), 'CREATE')"
+    statement = _SCHEMA.format("has_schema_privilege('public', n.oid, 'CREATE')")
     return bool(connection.scalar(text(statement)))
 
 
@@ -113,7 +118,7 @@ def _groups(groups: dict[Role, str]) -> Iterator[tuple[str, str]]:
     for role, group in groups.items():
         yield (
             f"The {role}s, a group: nobody logs in as it",
-            f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {literal(group)})"
+            f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {literal(group)})"  # noqa: S608 - quoted
             f" THEN CREATE ROLE {identifier(group)} NOLOGIN; ELSIF EXISTS (SELECT FROM pg_roles"
             f" WHERE rolname = {literal(group)} AND (rolcanlogin OR rolsuper)) THEN RAISE EXCEPTION"
             f" '{group} is a login: choose another --prefix'; END IF; END $$",
@@ -138,8 +143,8 @@ def _taken(
     )
     functions = connection.scalars(
         text(
-            "SELECT p.oid::regprocedure::text FROM pg_proc AS p"
-            " WHERE pronamespace = to_regnamespace(quote_ident(current_schema()))"
+            "SELECT p.oid::regprocedure::text FROM pg_proc AS p"  # noqa: S608 - a constant in it
+            f" WHERE pronamespace = ({_SCHEMA.format('n.oid')})"
             " AND starts_with(proname, 'everyskill_') ORDER BY 1"
         )
     )

@@ -166,4 +166,9 @@ def _constraints(connection: Connection, script: str) -> list[str]:
 
 
 def _schema(connection: Connection) -> dict[str, str]:
-    return {"schema": str(connection.scalar(text("SELECT quote_ident(current_schema())")))}
+    """Name the registry's schema; a login may have one of its own name that comes before it."""
+    statement = (
+        "SELECT quote_ident(nspname) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
+        " WHERE pg_class.oid = to_regclass('everyskill_revision')"
+    )
+    return {"schema": str(connection.scalar(text(statement)))}

@@ -68,18 +68,24 @@ RIGHTS: Final[dict[Role, tuple[Right, ...]]] = {  # each besides those of the ro
 
 Atom = tuple[str, str, str]  # table, verb, column; no column where a verb has none
 _HELD: Final = text("""
+    WITH here AS (SELECT relnamespace AS oid FROM pg_class
+        WHERE oid = to_regclass('everyskill_revision'))
     SELECT c.relname::text, verb, a.attname::text FROM pg_class AS c
     JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) AS verb
-    WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')
+    WHERE c.relnamespace = (SELECT oid FROM here)
+        AND c.relkind IN ('r', 'p', 'v', 'm')
         AND has_column_privilege(session_user, c.oid, a.attnum, verb)
     UNION ALL
     SELECT c.relname::text, verb, '' FROM pg_class AS c
     CROSS JOIN unnest(ARRAY['DELETE', 'TRUNCATE', 'TRIGGER']) AS verb
-    WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')
+    WHERE c.relnamespace = (SELECT oid FROM here)
+        AND c.relkind IN ('r', 'p', 'v', 'm')
         AND has_table_privilege(session_user, c.oid, verb)
 """)
 _POWERS: Final = text("""
+    WITH here AS (SELECT relnamespace AS oid FROM pg_class
+        WHERE oid = to_regclass('everyskill_revision'))
     SELECT 'BYPASSRLS' FROM pg_roles WHERE rolname = session_user AND rolbypassrls
     UNION ALL SELECT 'CREATEROLE' FROM pg_roles WHERE rolname = session_user AND rolcreaterole
     UNION ALL SELECT 'REPLICATION' FROM pg_roles WHERE rolname = session_user AND rolreplication
@@ -89,14 +95,15 @@ _POWERS: Final = text("""
     UNION ALL SELECT 'owner of the database' FROM pg_database
     WHERE datname = current_database() AND pg_has_role(session_user, datdba, 'MEMBER')
     UNION ALL SELECT 'owner of the schema' FROM pg_namespace
-    WHERE nspname = current_schema() AND pg_has_role(session_user, nspowner, 'MEMBER')
+    WHERE oid = (SELECT oid FROM here) AND pg_has_role(session_user, nspowner, 'MEMBER')
     UNION ALL SELECT 'CREATE in the schema'
-    WHERE has_schema_privilege(session_user, current_schema(), 'CREATE')
+    WHERE has_schema_privilege(session_user, (SELECT oid FROM here), 'CREATE')
     UNION ALL SELECT 'owner of ' || relname FROM pg_class
-    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
+    WHERE relnamespace = (SELECT oid FROM here)
+        AND relkind IN ('r', 'p', 'v', 'm')
         AND pg_has_role(session_user, relowner, 'MEMBER')
     UNION ALL SELECT 'owner of ' || proname FROM pg_proc
-    WHERE pronamespace = current_schema()::regnamespace
+    WHERE pronamespace = (SELECT oid FROM here)
         AND pg_has_role(session_user, proowner, 'MEMBER')
 """)
 _REPLICA: Final = text(  # such a login switches every trigger off for itself

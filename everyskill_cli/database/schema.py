@@ -154,8 +154,8 @@ def _has_tables(connection: Connection) -> bool:
         statement = "SELECT 1 FROM sqlite_master LIMIT 1"
     else:
         statement = (
-            "SELECT 1 FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
-            " AND relkind IN ('r', 'p', 'v') LIMIT 1"
+            "SELECT 1 FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
+            " WHERE nspname = current_schema() AND relkind IN ('r', 'p', 'v') LIMIT 1"
         )
     return connection.scalar(text(statement)) is not None
 
