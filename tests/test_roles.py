@@ -962,7 +962,7 @@ def test_the_golden_vector_of_the_details_runs_in_sql(
 
 
 @given(json_values, json_text, json_text)
-@hypothesis_settings(max_examples=300)
+@hypothesis_settings(max_examples=100)
 def test_details_hash_alike_in_python_and_sql(
     hashing: psycopg.Connection[Any], value: Any, name: str, path: str
 ) -> None:
@@ -972,7 +972,7 @@ def test_details_hash_alike_in_python_and_sql(
 
 
 @given(json_values)
-@hypothesis_settings(max_examples=300)
+@hypothesis_settings(max_examples=100)
 def test_canonical_json_is_alike_in_python_and_sql(
     hashing: psycopg.Connection[Any], value: Any
 ) -> None:
