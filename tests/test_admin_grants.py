@@ -521,6 +521,7 @@ MORE = {
     "GRANT INSERT ON tombstones TO PUBLIC": "INSERT on tombstones",
     "GRANT pg_write_all_data TO {login}": "member of pg_write_all_data",
     "GRANT pg_execute_server_program TO {login}": "member of pg_execute_server_program",
+    "GRANT CREATE ON DATABASE {database} TO {login}": "CREATE in the database",
     "GRANT CREATE ON SCHEMA public TO {login}": "CREATE in the schema",
     "GRANT CREATE ON SCHEMA public TO PUBLIC": "CREATE in the schema",
     "ALTER SCHEMA public OWNER TO {login}": "owner of the schema",

@@ -207,7 +207,21 @@ def test_nobody_passes_a_right_on(team: Team, role: str, unchanged: None, count:
         for whom in (login, "PUBLIC", team.login("stranger")):
             assert team.attempt(role, [f"GRANT ALL ON {table} TO {whom}"])[0] in ("", "42501")
         assert team.attempt(role, [f"REVOKE ALL ON {table} FROM PUBLIC"])[0] in ("", "42501")
-    count("roles", denied=4 * len(TABLES))
+    group = f"{team.word}_{role}"
+    quiet = [
+        f"DROP OWNED BY {group}",
+        f"DROP OWNED BY {group} CASCADE",
+        f"REASSIGN OWNED BY {group} TO {login}",
+        f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {group} CASCADE",
+        f"ALTER DEFAULT PRIVILEGES FOR ROLE {group} GRANT ALL ON TABLES TO PUBLIC",
+        f"ALTER ROLE {group} SET search_path = evil",
+        f"ALTER ROLE {group} LOGIN PASSWORD 'evil'",
+        f"REVOKE {group} FROM {team.login('other')}",
+    ]
+    for statement in quiet:  # as one of its group, and as the group
+        for statements in ([statement], [f"SET ROLE {group}", statement]):
+            assert team.attempt(role, statements)[0] in ("", "42501"), statement
+    count("roles", denied=4 * len(TABLES) + 2 * len(quiet))
 
 
 @pytest.mark.parametrize("role", [*ROLES, "unbound"])
@@ -295,8 +309,8 @@ ME = "(SELECT id FROM users WHERE db_login = session_user)"
 NOW = "date_trunc('milliseconds', clock_timestamp())"
 RATE = (
     "INSERT INTO ratings (id, skill_id, skill_version_id, user_id, rating, created_at, updated_at)"
-    " SELECT gen_random_uuid()::text, skill_id, id, {user}, 4, {at}, {at} FROM skill_versions"
-    " WHERE id = '{version}'"
+    " SELECT gen_random_uuid()::text, skill_id, id, {user}, 4, at, at"
+    " FROM skill_versions, (SELECT {at} AS at) AS t WHERE id = '{version}'"
 )
 USE = (
     "INSERT INTO usage_events (id, skill_id, skill_version_id, user_id, tool_name, metadata,"
@@ -363,8 +377,8 @@ FALSE_RATINGS: dict[str, tuple[str, list[str]]] = {
         "row-level security",
         [
             "INSERT INTO ratings (id, skill_id, skill_version_id, user_id, rating, created_at,"
-            " updated_at) SELECT '{rating}', skill_id, id, {me}, 1, {now}, {now}"
-            " FROM skill_versions WHERE id = '{version}'"
+            " updated_at) SELECT '{rating}', skill_id, id, {me}, 1, at, at"
+            " FROM skill_versions, (SELECT {now} AS at) AS t WHERE id = '{version}'"
             " ON CONFLICT (id) DO UPDATE SET rating = 1, updated_at = {now}"
         ],
     ),
@@ -419,7 +433,7 @@ FALSE_RATINGS: dict[str, tuple[str, list[str]]] = {
             "SET LOCAL search_path = {own}, pg_catalog, public",
             "INSERT INTO public.ratings (id, skill_id, skill_version_id, user_id, rating,"
             " created_at, updated_at) SELECT pg_catalog.gen_random_uuid()::text, skill_id, id,"
-            " '{other}', 4, {now}, {now} FROM public.skill_versions"
+            " '{other}', 4, at, at FROM public.skill_versions, (SELECT {now} AS at) AS t"
             " WHERE id OPERATOR(pg_catalog.=) '{version}'",
         ],
     ),

@@ -96,6 +96,8 @@ _POWERS: Final = text("""
     WHERE datname = current_database() AND pg_has_role(session_user, datdba, 'MEMBER')
     UNION ALL SELECT 'owner of the schema' FROM pg_namespace
     WHERE oid = (SELECT oid FROM here) AND pg_has_role(session_user, nspowner, 'MEMBER')
+    UNION ALL SELECT 'CREATE in the database'
+    WHERE has_database_privilege(session_user, current_database(), 'CREATE')
     UNION ALL SELECT 'CREATE in the schema'
     WHERE has_schema_privilege(session_user, (SELECT oid FROM here), 'CREATE')
     UNION ALL SELECT 'owner of ' || relname FROM pg_class

@@ -180,14 +180,15 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- Users, marks, tombstones and whole skills are the owner's, whatever somebody was granted.
+-- Users, marks, tombstones and whole skills are the owner's, whatever somebody was granted. Once a
+-- statement: a purge deletes many rows.
 CREATE FUNCTION everyskill_owner_only() RETURNS trigger LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
 BEGIN
     IF NOT everyskill_is_owner() THEN
         PERFORM everyskill_forbid(format('%s: %s is the owner''s of the registry', TG_TABLE_NAME, TG_OP));
     END IF;
-    RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+    RETURN NULL;
 END $$;
 
 -- What a publisher may do about a mark of garbage collection: docs/format.md, steps 3 and 4.
@@ -239,17 +240,17 @@ CREATE CONSTRAINT TRIGGER condemned_used AFTER DELETE ON condemned DEFERRABLE IN
 FOR EACH ROW EXECUTE FUNCTION everyskill_condemned_used();
 
 CREATE TRIGGER condemned_owner BEFORE INSERT ON condemned
-FOR EACH ROW EXECUTE FUNCTION everyskill_owner_only();
+FOR EACH STATEMENT EXECUTE FUNCTION everyskill_owner_only();
 CREATE TRIGGER registry_owner BEFORE INSERT ON registry
-FOR EACH ROW EXECUTE FUNCTION everyskill_owner_only();
+FOR EACH STATEMENT EXECUTE FUNCTION everyskill_owner_only();
 CREATE TRIGGER skills_owner BEFORE DELETE ON skills
-FOR EACH ROW EXECUTE FUNCTION everyskill_owner_only();
+FOR EACH STATEMENT EXECUTE FUNCTION everyskill_owner_only();
 CREATE TRIGGER tombstones_owner BEFORE INSERT ON tombstones
-FOR EACH ROW EXECUTE FUNCTION everyskill_owner_only();
+FOR EACH STATEMENT EXECUTE FUNCTION everyskill_owner_only();
 CREATE TRIGGER usage_events_owner BEFORE UPDATE OR DELETE ON usage_events
-FOR EACH ROW EXECUTE FUNCTION everyskill_owner_only();
+FOR EACH STATEMENT EXECUTE FUNCTION everyskill_owner_only();
 CREATE TRIGGER users_owner BEFORE INSERT OR UPDATE OR DELETE ON users
-FOR EACH ROW EXECUTE FUNCTION everyskill_owner_only();
+FOR EACH STATEMENT EXECUTE FUNCTION everyskill_owner_only();
 
 -- Rows of others: read by everybody who may read the table, written by nobody but the owner of the
 -- registry, to whom policies do not apply. In the words in which the server gives them back.
