@@ -167,14 +167,14 @@ def test_a_reader_installs_and_records_no_use(
     skill = write_skill(tmp_path, "fresh")
     assert run("publisher", "publish", skill).code == 0
     before = own.state()
-    for name in ("reader", "unbound"):
-        done = run(name, "install", "fresh", "--to", name)
+    for name in ("reader", "bound", "unbound"):
+        done = run(name, "install", "fresh", "--to", name, user="ann@example.org")
         assert (done.code, done.stderr) == (0, ""), done
         assert (Path(name) / "fresh/SKILL.md").read_bytes() == (skill / "SKILL.md").read_bytes()
     assert run("reader", "install", "--frozen").code == 0
     assert run("reader", "diff", "fresh@1", str(skill)).code == 0
     assert own.state() == before
-    count("roles", commands=4)
+    count("roles", commands=5)
 
 
 WRITES: tuple[tuple[str, ...], ...] = (
@@ -557,6 +557,22 @@ def undo(admin: psycopg.Connection, statement: str, login: str, owner: str, data
         back = statement.replace("OWNER TO {login}", f"OWNER TO {owner}")
         back = back.replace("BYPASSRLS", "NOBYPASSRLS").replace("CREATEROLE", "NOCREATEROLE")
     admin.execute(back.format(login=login, database=database).encode())
+
+
+def test_doctor_knows_a_login_where_the_schema_was_changed(
+    own: Team, tmp_path: Path, cli: Commands
+) -> None:
+    run = Logins(own, tmp_path, cli)
+    with psycopg.connect(own.owner) as owner:
+        owner.execute("DROP TRIGGER ratings_signed ON ratings")
+    done = run("rater", "doctor", "--json")
+    statuses = {check["name"]: check["status"] for check in done.json["results"]}
+    assert (done.code, statuses["guards"], statuses["user"]) == (8, "failed", "ok")
+    assert role_of(done) == ("ok", f"{own.login('rater')} is a rater")
+    with psycopg.connect(own.owner) as owner:
+        owner.execute("DROP FUNCTION everyskill_is_owner() CASCADE")
+    done = run("rater", "doctor", "--json")
+    assert (done.code, role_of(done)[0]) == (8, "failed")
 
 
 def test_a_superuser_is_no_owner_to_be_warned_of(own: Team, tmp_path: Path, cli: Commands) -> None:

@@ -23,11 +23,11 @@ def doctor(settings: Settings) -> DoctorAnswer:
     registry = Registry(settings)
     try:
         database = tuple(_guarded("database", _database(registry)))
-        login = _login(registry) if _passed(database) else None
+        login, role = _login(registry, database)
         checks = (
             *_settings(settings),
             *database,
-            *_guarded("role", _role(login)),
+            *role,
             *_guarded("store", _store(registry, login, readable=_passed(database))),
             *_guarded("user", _user(registry, login)),
         )
@@ -102,20 +102,25 @@ def _absent(database: Database) -> Check:
     )
 
 
-def _login(registry: Registry) -> Standing | None:
-    """Find out what the login may do; on SQLite there is none."""
+def _login(
+    registry: Registry, database: Iterable[Check]
+) -> tuple[Standing | None, tuple[Check, ...]]:
+    """Find out what the login may do, and say it; on SQLite there is none."""
     from everyskill_cli.database.rights import standing
 
-    if registry.database.dialect == "sqlite":
-        return None
-    with registry.database.reading() as tx:
-        return standing(tx)
+    can_be_asked = _passed(check for check in database if check.name == "database")
+    if not can_be_asked or registry.database.dialect == "sqlite":
+        return None, ()
+    try:
+        with registry.database.reading() as tx:
+            login = standing(tx)
+    except EveryskillError as error:
+        return None, (_check("role", error.message, "failed", error.hint),)
+    return login, tuple(_role(login))
 
 
-def _role(login: Standing | None) -> Iterator[Check]:
+def _role(login: Standing) -> Iterator[Check]:
     """Say what the login is, and what it may do beyond that."""
-    if login is None:
-        return
     if login.is_owner:
         whose = "a superuser" if login.is_superuser else "the registry's owner"
         found = f"{login.login} is {whose}, whom no role limits: people and CI can have their own"
