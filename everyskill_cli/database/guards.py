@@ -57,6 +57,7 @@ def _sqlite(connection: Connection, script: str) -> list[str]:
 def _postgresql(connection: Connection, script: str) -> list[str]:
     return [
         *_functions(connection, script),
+        *_strangers(connection),
         *_triggers(connection, script),
         *_policies(connection, script),
         *_constraints(connection, script),
@@ -88,6 +89,28 @@ def _functions(connection: Connection, script: str) -> list[str]:
         for name, made in wanted.items()
         if found.get(name) != [made]
     ]
+
+
+def _strangers(connection: Connection) -> list[str]:
+    """Name functions and operators that somebody else has put beside ours.
+
+    Names in our functions could mean them: which overload is called is chosen over the whole path.
+    """
+    found = connection.scalars(
+        text(
+            "SELECT name || ' is of ' || rolname FROM (SELECT 'pg_proc'::regclass AS kind, oid,"
+            " proname AS name, proowner AS owner, pronamespace AS place FROM pg_proc UNION ALL"
+            " SELECT 'pg_operator'::regclass, oid, oprname, oprowner, oprnamespace FROM pg_operator"
+            ") AS o JOIN pg_roles AS r ON r.oid = owner AND NOT rolsuper"
+            " WHERE place = to_regnamespace(:schema)"
+            " AND NOT pg_has_role(owner, (SELECT relowner FROM pg_class"
+            " WHERE oid = to_regclass(:schema || '.users')), 'MEMBER')"
+            " AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = o.kind"
+            " AND d.objid = o.oid AND d.deptype = 'e') ORDER BY 1"
+        ),
+        _schema(connection),
+    )
+    return list(found)
 
 
 def _triggers(connection: Connection, script: str) -> list[str]:
