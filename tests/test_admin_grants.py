@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import uuid
@@ -118,6 +119,28 @@ def test_a_publisher_does_all_that_a_publisher_does(
             used = tx.execute(text("SELECT tool_name, user_id IS NULL FROM usage_events")).all()
     assert sorted(used) == [("cli", False), ("install", False)]
     count("roles", commands=len(steps) + 4)
+
+
+@pytest.mark.parametrize("mark", ["deleted", "abandoned"])
+def test_a_publisher_outlasts_garbage_collection(
+    own: Team, tmp_path: Path, cli: Commands, mark: str, count: Count
+) -> None:
+    """With the few rights that it has on a mark: the same as an owner."""
+    run = Logins(own, tmp_path, cli)
+    skill = write_skill(tmp_path, "fresh")
+    digest = hashlib.sha256((skill / "SKILL.md").read_bytes()).hexdigest()
+    with psycopg.connect(own.owner) as owner:
+        owner.execute(
+            "INSERT INTO condemned (content_url, since, deleted_at) SELECT %s, since,"
+            " CASE WHEN %s = 'deleted' THEN since END FROM (SELECT date_trunc('milliseconds',"
+            " now() - interval '11 minutes') AS since) AS s",
+            [f"sha256/{digest[:2]}/{digest}", mark],
+        )
+    done = run("publisher", "publish", skill)
+    assert (done.code, done.stdout.splitlines()[0]) == (0, "published fresh@1"), done
+    with psycopg.connect(own.owner) as owner:
+        assert owner.execute("SELECT count(*) FROM condemned").fetchone() == (0,)
+    count("roles", commands=1)
 
 
 def test_a_rater_rates_changes_and_takes_back(as_login: Logins, count: Count) -> None:
