@@ -7,9 +7,12 @@ import uuid
 from dataclasses import replace
 from datetime import datetime
 
+from sqlalchemy import select
+
 from everyskill_cli.chain import details_hash
 from everyskill_cli.database.engine import Transaction
 from everyskill_cli.database.queries import ratings, records, skills, users, versions
+from everyskill_cli.database.tables import metadata
 from everyskill_cli.model import EventKind, NewSkill, Rating, SkillVersion
 from everyskill_cli.registry import events
 
@@ -18,7 +21,7 @@ def add_version(
     tx: Transaction, slug: str = "demo", kind: EventKind = "publish", email: str = "ann@example.org"
 ) -> SkillVersion:
     """Append a version with bytes that nobody has, as publish does under the skill's lock."""
-    user_id = users.ensure(tx, email)
+    user_id = ensure_user(tx, email)
     skill = NewSkill(
         id=str(uuid.uuid4()),
         slug=slug,
@@ -35,6 +38,12 @@ def add_version(
     versions.add(tx, [version])
     append(tx, version, kind, slug=slug)
     return version
+
+
+def ensure_user(tx: Transaction, email: str) -> str:
+    """Find or make a user, in statements that every release of the schema understands."""
+    found = tx.scalar(select(metadata.tables["users"].c.id).filter_by(email=email))
+    return found or users.add(tx, email)
 
 
 def allocate(tx: Transaction, slug: str) -> tuple[str, int, datetime]:
@@ -90,7 +99,7 @@ def add_rating(
         id=str(uuid.uuid4()),
         skill_id=version.skill_id,
         skill_version_id=version.id,
-        user_id=users.ensure(tx, email),
+        user_id=ensure_user(tx, email),
         rating=stars,
         comment=None,
         hours_saved_estimate=hours,

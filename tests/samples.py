@@ -24,6 +24,7 @@ from everyskill_cli.model import (
     DiffAnswer,
     DoctorAnswer,
     GcAnswer,
+    GrantsAnswer,
     InstallAnswer,
     InstalledPage,
     OutdatedPage,
@@ -62,6 +63,7 @@ ANSWERS: tuple[type, ...] = (
     ConfigAnswer,
     UpgradeAnswer,
     VerifyAnswer,
+    GrantsAnswer,
 )
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
 

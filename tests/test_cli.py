@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import pytest
 
+from everyskill_cli.database.schema import HEAD
 from everyskill_cli.registry import show as show_module
 from tests.commands import PROGRAM, Commands, assert_failed, assert_json_failure, tree
 from tests.conftest import Everyskill
@@ -301,10 +302,11 @@ def test_without_a_command_there_is_help(cli: Commands, words: list[str]) -> Non
         "doctor",
         "config",
         "upgrade",
+        "admin grants",
     ],
 )
 def test_every_command_has_help_with_an_example(cli: Commands, command: str) -> None:
-    done = cli(command, "--help", env={"COLUMNS": "80"})
+    done = cli(*command.split(), "--help", env={"COLUMNS": "80"})
     assert (done.code, done.stderr) == (0, "")
     assert f"\n  Example: everyskill {command}" in done.stdout
     assert all(len(line) <= 80 for line in done.stdout.splitlines())
@@ -314,6 +316,9 @@ def test_every_command_has_help_with_an_example(cli: Commands, command: str) -> 
     ("words", "says", "hint"),
     [
         (["nope"], "nope", "everyskill --help"),
+        (["admin"], "Missing command", "everyskill admin --help"),
+        (["admin", "nope"], "nope", "everyskill admin --help"),
+        (["admin", "grants", "--login", "x"], "--role", "everyskill admin grants --help"),
         (["--nope"], "--nope", "everyskill --help"),
         (["show", "demo", "--nope"], "--nope", "everyskill show --help"),
         (["show"], "SLUG", "everyskill show --help"),
@@ -695,5 +700,5 @@ def test_upgrading_twice_changes_nothing(cli: Commands, database_url: str) -> No
         [change] = answer["results"]
         return [answer["status"], change["before"], change["after"]]
 
-    assert upgrade() == ["upgraded", None, "0001"]
-    assert upgrade() == ["unchanged", "0001", "0001"]
+    assert upgrade() == ["upgraded", None, HEAD]
+    assert upgrade() == ["unchanged", HEAD, HEAD]

@@ -106,7 +106,7 @@ def test_a_team(
     prefix = team["EVERYSKILL_STORE_URL"].removeprefix(f"s3://{s3_server.bucket}/")
     before = rows(team["EVERYSKILL_DATABASE_URL"])
     checks = examine(cli, 0, team)
-    assert list(checks) == [*LOCAL, "store-checksums", "user"]
+    assert list(checks) == [*LOCAL[:3], "role", *LOCAL[3:], "store-checksums", "user"]
     assert {check["status"] for check in checks.values()} == {"ok"}
     assert s3_server.keys(prefix) == []
     assert rows(team["EVERYSKILL_DATABASE_URL"]) == before

@@ -125,19 +125,10 @@ def test_what_a_database_would_change_is_refused(value):
         canonical_json({"metadata": value})
 
 
+json_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63) + 1, 2**63 - 1)
-    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
-            inner,
-            max_size=4,
-        )
-    ),
+    st.none() | st.booleans() | st.integers(-(2**63) + 1, 2**63 - 1) | json_text,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(json_text, inner, max_size=4),
     max_leaves=20,
 )
 

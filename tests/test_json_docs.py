@@ -98,7 +98,7 @@ def test_the_document_has_every_field_and_its_type_in_order(name: str) -> None:
 def test_every_answer_is_documented_with_its_command() -> None:
     for kind in ANSWERS:
         section = DOCUMENT.partition(f"### {kind.__name__}\n")[2]
-        assert re.match(r"\n`everyskill \w+( --\w+)?`", section), kind
+        assert re.match(r"\n`everyskill \w+( (--)?\w+)?`", section), kind
 
 
 def test_every_status_of_publish_says_what_it_means() -> None:

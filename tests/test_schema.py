@@ -20,6 +20,7 @@ from sqlalchemy import inspect, text
 from everyskill_cli import model
 from everyskill_cli.database import open_database
 from everyskill_cli.database.engine import Database
+from everyskill_cli.database.guards import differences
 from everyskill_cli.database.schema import HEAD, MIGRATIONS, upgrade
 from everyskill_cli.database.tables import metadata
 from everyskill_cli.errors import NotReady
@@ -75,7 +76,7 @@ def description(database: Database) -> dict[str, object]:
         constraints = tx.execute(
             text(
                 "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
-                " WHERE connamespace = 'public'::regnamespace"
+                " WHERE connamespace = 'public'::regnamespace AND contype <> 't'"  # triggers
             )
         ).all()
         indexes = tx.execute(
@@ -188,6 +189,35 @@ def test_an_upgrade_copies_a_sqlite_file_aside(tmp_path):
         assert copy.execute("SELECT count(*) FROM skill_versions").fetchone() == (1,)
         assert copy.execute("SELECT version_num FROM everyskill_revision").fetchone() == (HEAD,)
     copy.close()
+
+
+def test_a_sqlite_file_of_the_first_release_is_read_as_it_is_and_upgraded_by_a_write(tmp_path):
+    """Its tables and triggers are the same: reading needs no upgrade, nor the right to make one."""
+    url, path = f"sqlite:///{tmp_path}/r.db", tmp_path / "r.db"
+    with Database(url) as database:
+        upgrade(database, migrations_until(tmp_path, "0001"))
+        with database.writing() as tx:
+            add_version(tx)
+    before = path.read_bytes()
+    with open_database(url, "read") as opened, opened.reading() as tx:
+        assert tx.scalar(text("SELECT count(*) FROM skill_versions")) == 1
+        assert differences(tx) == []
+    assert path.read_bytes() == before
+    assert list(tmp_path.glob("*.backup")) == []
+    with open_database(url, "write") as opened, opened.writing() as tx:
+        assert add_version(tx).version == 2
+        assert tx.scalar(text("SELECT version_num FROM everyskill_revision")) == HEAD
+    [backup] = tmp_path.glob("*.backup")
+    assert backup.name.startswith("r.db.0001.")
+
+
+def test_a_postgresql_of_the_first_release_wants_an_upgrade(postgres_url, tmp_path):
+    with Database(postgres_url) as database:
+        upgrade(database, migrations_until(tmp_path, "0001"))
+    for access in ("read", "write", "create"):
+        with pytest.raises(NotReady, match="has schema 0001") as caught:
+            open_database(postgres_url, access)
+        assert "everyskill upgrade" in caught.value.hint
 
 
 def test_an_upgrade_that_fails_changes_nothing(database_url, tmp_path):

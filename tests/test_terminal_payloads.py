@@ -59,6 +59,7 @@ LINES: dict[str, list[list[str]]] = {
         ["demo@2", "--reason", "leaked", "-y"],
         ["other", "--everything", "--reason", "unwanted", "-y"],
     ],
+    "admin": [["grants"], ["grants", "--login", "ann", "--role", "rater", "--email", "a@b.de"]],
     "doctor": [[]],
     "config": [[]],
     "upgrade": [[]],

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from everyskill_cli.cli import options, render
+from everyskill_cli.cli import combined, options, render
 
 
 def check(
@@ -36,7 +36,7 @@ def check(
         allowed_secrets=frozenset(allow_secret or ()),
         exclude=tuple(exclude or ()),
     )
-    form = options.only_form(form, as_json=as_json)
+    form = combined.only_form(form, as_json=as_json)
     with render.progress() as watch:
         answer = run(paths, wanted, watch)
     render.answer(answer, as_json=form == "json", form=form, summary=summary)

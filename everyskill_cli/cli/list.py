@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from everyskill_cli.cli import options, render
+from everyskill_cli.cli import combined, options, render
 from everyskill_cli.model import Sort
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def list_(
     everyskill list --installed
     """
     if installed:
-        options.require_absent(context, "--installed", "sort", "limit", "after")
+        combined.require_absent(context, "--installed", "sort", "limit", "after")
         answer = _installed(context)
     else:
         answer = _skills(context, sort, limit, after)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from itertools import pairwise
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -40,7 +41,9 @@ COMMANDS = (  # in the order of the help; each is a function of its name in a mo
     "doctor",
     "config",
     "upgrade",
+    "admin",
 )
+GROUPS = ("admin",)  # commands of commands: a module of that name lists its own in COMMANDS
 
 
 def make_app(words: Sequence[str] | None = None) -> typer.Typer:
@@ -63,8 +66,21 @@ def make_app(words: Sequence[str] | None = None) -> typer.Typer:
     for name in [called] if called in COMMANDS else _others(words):
         module = import_module(f"everyskill_cli.cli.{name}")
         function = getattr(module, str(name) if name != "list" else "list_")
-        app.command(name)(function if is_whole else _only_named(function))
+        if is_whole and name in GROUPS:
+            app.add_typer(_group(module), name=name)
+        else:
+            app.command(name)(function if is_whole else _only_named(function))
     return app
+
+
+def _group(module: ModuleType) -> typer.Typer:
+    """Make a command of commands."""
+    name = module.__name__.rpartition(".")[2]
+    group = typer.Typer(rich_markup_mode=None)
+    group.callback()(getattr(module, name))
+    for command in module.COMMANDS:
+        group.command(command)(getattr(module, command))
+    return group
 
 
 def _called(words: Sequence[str]) -> str | None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from everyskill_cli.cli import options, render
+from everyskill_cli.cli import combined, options, render
 from everyskill_cli.model import Access
 
 
@@ -77,7 +77,7 @@ def publish(
         slug=slug,
         draft=draft,
         message=message or None,
-        tags=options.tags(tag),
+        tags=combined.tags(tag),
         category=category,
         expect=expect,
         dry_run=dry_run,

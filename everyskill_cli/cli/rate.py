@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from everyskill_cli.cli import options, render
+from everyskill_cli.cli import combined, options, render
 from everyskill_cli.model import HOURS_MAX
 
 
@@ -51,7 +51,7 @@ def rate(
     """
     from everyskill_cli.registry.rate import rate as run
 
-    opinion = options.opinion(stars, comment, hours_saved, remove=remove)
+    opinion = combined.opinion(stars, comment, hours_saved, remove=remove)
     with options.registry(context, "write") as registry:
         answer = run(registry, skill, opinion)
     render.answer(answer, as_json=as_json)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from everyskill_cli.cli import options, render
+from everyskill_cli.cli import combined, options, render
 
 
 def show(
@@ -38,7 +38,7 @@ def show(
     """
     from everyskill_cli.registry.show import show as run
 
-    part = options.part(files=files, content=content, output=output)
+    part = combined.part(files=files, content=content, output=output)
     with options.registry(context) as registry:
         answer = run(registry, skill, content=content)
     render.answer(answer, as_json=as_json, part=part, output=output)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from everyskill_cli.cli import options, render
+from everyskill_cli.cli import combined, options, render
 from everyskill_cli.errors import IntegrityFailure
 
 
@@ -72,9 +72,9 @@ def verify(
     from everyskill_cli.registry.auditing.verify import verify as run
 
     if resume:
-        options.require_absent(context, "--resume", "quick", "sample")
+        combined.require_absent(context, "--resume", "quick", "sample")
     if quick:
-        options.require_absent(context, "--quick", "sample")
+        combined.require_absent(context, "--quick", "sample")
     wanted = VerifyOptions(
         share=0.0 if quick else sample or 1.0,
         jobs=jobs,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
@@ -19,6 +20,12 @@ from everyskill_cli.errors import (
     NotReady,
     Unavailable,
 )
+
+if TYPE_CHECKING:
+    from everyskill_cli.model import Role
+
+
+ASK: Final = "Ask the registry's owner for the role you need (everyskill admin grants)."
 
 
 class ObjectCondemned(Conflict):
@@ -75,6 +82,32 @@ def read_only(where: str) -> Forbidden:
     return Forbidden(
         f"The database {where} is read-only for you.",
         "Ask for write permission on the file and its folder.",
+    )
+
+
+def no_role(where: str) -> Forbidden:
+    """Say that a login may not even look at the registry."""
+    return Forbidden(f"This login has no role in the registry {where}.", ASK)
+
+
+def hidden(what: str) -> Forbidden:
+    """Say that rows which are there were not changed: a policy of the database hid them."""
+    return Forbidden(f"The database let this login change nothing of {what}.", ASK)
+
+
+def not_a(role: Role, login: str) -> Forbidden:
+    """Say that a login lacks a role, where that is found out before anything is tried."""
+    return Forbidden(f"The login {login} is no {role} of this registry.", ASK)
+
+
+def unbound(login: str, role: Role, email: str | None) -> Forbidden:
+    """Say that a login writes nothing as long as nobody said whose it is."""
+    from shlex import quote
+
+    asked = f"--login {quote(login)} --role {role} --email {quote(email or 'EMAIL')}"
+    return Forbidden(
+        f"The login {login} is bound to no user of this registry, so it cannot write.",
+        f"Ask the registry's owner to run: everyskill admin grants {asked} --apply",
     )
 
 
@@ -148,7 +181,7 @@ def _sqlite(error: sqlite3.Error, where: str) -> EveryskillError:
             return Unavailable(f"The database {where} failed: {said}.", _HINTS[Unavailable])
 
 
-_BY_STATE = {
+_BY_STATE: Final = {
     "28": NotReady,  # invalid authorization
     "3D": NotReady,  # no such database
     "3F": NotReady,  # no such schema
@@ -156,9 +189,9 @@ _BY_STATE = {
     "25006": Forbidden,  # read-only transaction: a standby server
     "XX": IntegrityFailure,  # internal error, data corrupted
 }
-_HINTS = {
+_HINTS: Final = {
     NotReady: "Check EVERYSKILL_DATABASE_URL, then run: everyskill doctor",
-    Forbidden: "Ask the registry's owner for the role you need.",
+    Forbidden: ASK,
     Unavailable: "Check that the server runs and can be reached, then try again.",
     IntegrityFailure: "Tell the database's administrator.",
 }
@@ -168,7 +201,7 @@ def _postgresql(error: DBAPIError, where: str) -> EveryskillError:
     state = getattr(error.orig, "sqlstate", None) or ""
     said = first_line(error.orig or error)
     if state == "42501":
-        return Forbidden(f"The database refused: {said}.", _HINTS[Forbidden])
+        return Forbidden(f"The database refused: {said.removeprefix('everyskill: ')}.", ASK)
     kind = _BY_STATE.get(state) or _BY_STATE.get(state[:2])
     kind = kind or (_without_state(said) if not state else Unavailable)
     return kind(f"The database {where} failed: {said}.", _HINTS[kind])

@@ -17,8 +17,12 @@ from everyskill_cli.database.schema import MIGRATIONS
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-POSTGRES_FUNCTION: Final = re.compile(r"^CREATE FUNCTION (\w+)\(.*?AS \$\$(.*?)\$\$;", re.M | re.S)
-POSTGRES_TRIGGER: Final = re.compile(r"^CREATE TRIGGER (\w+) .*? ON (\w+)", re.M)
+POSTGRES_FUNCTION: Final = re.compile(
+    r"^CREATE (?:OR REPLACE )?FUNCTION (\w+)\((.*?)AS \$\$(.*?)\$\$;", re.M | re.S
+)
+POSTGRES_TRIGGER: Final = re.compile(r"^CREATE (?:CONSTRAINT )?TRIGGER (\w+) .*? ON (\w+)", re.M)
+POSTGRES_POLICY: Final = re.compile(r"^CREATE POLICY (\w+) ON (\w+) (.*?);", re.M | re.S)
+POSTGRES_ROWS: Final = re.compile(r"^ALTER TABLE (\w+) ENABLE ROW LEVEL SECURITY;", re.M)
 POSTGRES_NAMED: Final = re.compile(
     r"(?:CONSTRAINT|CREATE INDEX|CREATE UNIQUE INDEX) ((?:pk|uq|fk|ck|ix)_\w+)"
 )
@@ -53,22 +57,60 @@ def _sqlite(connection: Connection, script: str) -> list[str]:
 def _postgresql(connection: Connection, script: str) -> list[str]:
     return [
         *_functions(connection, script),
+        *_strangers(connection),
         *_triggers(connection, script),
+        *_policies(connection, script),
         *_constraints(connection, script),
     ]
 
 
 def _functions(connection: Connection, script: str) -> list[str]:
+    """Compare text, whose rights it runs with, and where it looks for names; one of each name.
+
+    Of a function that several migrations make, the last is the one that stands.
+    """
     rows = connection.execute(
-        text("SELECT proname, prosrc FROM pg_proc WHERE pronamespace = to_regnamespace(:schema)"),
+        text(
+            "SELECT proname, prosrc, prosecdef, proconfig[1] = 'search_path=' || :schema"
+            " || ', pg_temp' AND array_length(proconfig, 1) = 1 AS has_path"
+            " FROM pg_proc WHERE pronamespace = to_regnamespace(:schema)"
+        ),
         _schema(connection),
     )
-    found: dict[str, str] = {row.proname: row.prosrc for row in rows}
+    found: dict[str, list[tuple[str, bool, bool]]] = {}
+    for row in rows:
+        found.setdefault(row.proname, []).append((row.prosrc, row.prosecdef, bool(row.has_path)))
+    wanted = {
+        name: (body, "SECURITY DEFINER" in head, True)
+        for name, head, body in POSTGRES_FUNCTION.findall(script)
+    }
     return [
         f"{name} " + ("was changed" if name in found else "is missing")
-        for name, body in POSTGRES_FUNCTION.findall(script)
-        if found.get(name) != body
+        for name, made in wanted.items()
+        if found.get(name) != [made]
     ]
+
+
+def _strangers(connection: Connection) -> list[str]:
+    """Name functions and operators that somebody else has put beside ours.
+
+    Names in our functions could mean them: which overload is called is chosen over the whole path.
+    """
+    found = connection.scalars(
+        text(
+            "SELECT name || ' is of ' || rolname FROM (SELECT 'pg_proc'::regclass AS kind, oid,"
+            " proname AS name, proowner AS owner, pronamespace AS place FROM pg_proc UNION ALL"
+            " SELECT 'pg_operator'::regclass, oid, oprname, oprowner, oprnamespace FROM pg_operator"
+            ") AS o JOIN pg_roles AS r ON r.oid = owner AND NOT rolsuper"
+            " WHERE place = to_regnamespace(:schema)"
+            " AND NOT pg_has_role(owner, (SELECT relowner FROM pg_class"
+            " WHERE oid = to_regclass(:schema || '.users')), 'MEMBER')"
+            " AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = o.kind"
+            " AND d.objid = o.oid AND d.deptype = 'e') ORDER BY 1"
+        ),
+        _schema(connection),
+    )
+    return list(found)
 
 
 def _triggers(connection: Connection, script: str) -> list[str]:
@@ -85,6 +127,48 @@ def _triggers(connection: Connection, script: str) -> list[str]:
         f"{name} is " + ("switched off" if (name, table) in found else "missing")
         for name, table in POSTGRES_TRIGGER.findall(script)
         if found.get((name, table)) not in ("O", "A")  # fires for everyone, or always
+    ]
+
+
+def _policies(connection: Connection, script: str) -> list[str]:
+    """Compare which rows whom a policy lets at, in the server's own words; none but ours stands."""
+    tables = POSTGRES_ROWS.findall(script)
+    rows = connection.execute(
+        text(
+            "SELECT polname, relname, concat_ws(' ', CASE WHEN NOT polpermissive THEN 'RESTRICTIVE'"
+            " END, 'FOR ' || CASE polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT'"
+            " WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,"
+            " CASE WHEN polroles <> '{0}' THEN 'TO some' END,"
+            " 'USING (' || pg_get_expr(polqual, polrelid) || ')',"
+            " 'WITH CHECK (' || pg_get_expr(polwithcheck, polrelid) || ')') AS rule"
+            " FROM pg_policy JOIN pg_class c ON c.oid = polrelid"
+            " WHERE relnamespace = to_regnamespace(:schema)"
+        ),
+        _schema(connection),
+    )
+    found = {(row.polname, row.relname): row.rule for row in rows}
+    wanted = {
+        (name, table): " ".join(rule.split())
+        for name, table, rule in POSTGRES_POLICY.findall(script)
+    }
+    switched_on = connection.scalars(
+        text(
+            "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(:schema)"
+            " AND relrowsecurity"
+        ),
+        _schema(connection),
+    ).all()
+    off = [
+        f"row security of {table} is switched off" for table in tables if table not in switched_on
+    ]
+    return [
+        *off,
+        *(
+            f"{name} " + ("was changed" if (name, table) in found else "is missing")
+            for (name, table), rule in wanted.items()
+            if found.get((name, table)) != rule
+        ),
+        *(f"{name} on {table} is not ours" for name, table in found.keys() - wanted.keys()),
     ]
 
 
@@ -105,4 +189,9 @@ def _constraints(connection: Connection, script: str) -> list[str]:
 
 
 def _schema(connection: Connection) -> dict[str, str]:
-    return {"schema": str(connection.scalar(text("SELECT quote_ident(current_schema())")))}
+    """Name the registry's schema; a login may have one of its own name that comes before it."""
+    statement = (
+        "SELECT quote_ident(nspname) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
+        " WHERE pg_class.oid = to_regclass('everyskill_revision')"
+    )
+    return {"schema": str(connection.scalar(text(statement)))}

@@ -47,6 +47,7 @@ _HOMES = {
         "PublishStatus",
         "RateStatus",
         "Reference",
+        "Role",
         "Scope",
         "ReleaseStatus",
         "Setting",
@@ -133,7 +134,9 @@ _HOMES = {
         "Check",
         "ConfigAnswer",
         "DoctorAnswer",
+        "GrantsAnswer",
         "SchemaChange",
+        "Statement",
         "UpgradeAnswer",
     ),
 }

@@ -59,3 +59,20 @@ class SchemaChange:
     before: str | None
     after: str
     backup: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantsAnswer:
+    """The script of ``admin grants``, in its order; ``applied`` in one transaction."""
+
+    status: Literal["printed", "applied"]
+    results: tuple[Statement, ...]
+    warnings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One statement of SQL, without its semicolon, and what it is for."""
+
+    why: str
+    sql: str

@@ -53,6 +53,7 @@ InstalledState: TypeAlias = Literal[
     "unknown",
 ]
 Access: TypeAlias = Literal["read", "write", "create"]
+Role: TypeAlias = Literal["reader", "rater", "publisher"]  # each may do what those before it may
 Sort: TypeAlias = Literal["updated", "created", "name", "rating", "uses"]
 
 

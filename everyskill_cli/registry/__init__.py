@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from everyskill_cli.errors import NotReady
 from everyskill_cli.model import Access, Finding
 from everyskill_cli.settings import DEFAULT, Settings, identity
 
@@ -23,12 +24,16 @@ class Registry:
         settings: where its parts are.
         access: what the command is about to do to the records.
         notices: what whoever runs the command must know, whatever it answers.
+        login: the one of PostgreSQL that settled who is at work, once something was signed.
+        email: who that is, then.
     """
 
     def __init__(self, settings: Settings, access: Access = "read") -> None:
         self.settings = settings
         self.access = access
         self.notices: list[Finding] = []
+        self.login: str | None = None
+        self.email: str | None = None
 
     @cached_property
     def database(self) -> Database:
@@ -57,11 +62,16 @@ class Registry:
         return identity(self.settings)
 
     def user_notes(self) -> tuple[Finding, ...]:
-        """Say so where the user was made up from the login."""
-        if self.user.origin != DEFAULT:
+        """Say so where the user was made up, or is another than the one that was named."""
+        try:
+            user = self.user
+        except NotReady:  # nobody was named, and the login tells
             return ()
-        message = f"You are {self.user.value} here; set EVERYSKILL_USER to your email address."
-        return (Finding("default-user", message),)
+        message = f"You are {user.value} here; set EVERYSKILL_USER to your email address."
+        if self.login is not None and self.email != user.value:
+            message = f"You are {self.email} here, by your login {self.login}"
+            return (Finding("login-user", f"{message}; {user.origin} says {user.value}."),)
+        return (Finding("default-user", message),) if user.origin == DEFAULT else ()
 
     def close(self) -> None:
         """Close what was opened."""

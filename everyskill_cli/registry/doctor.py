@@ -12,8 +12,10 @@ from everyskill_cli.settings import Settings
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Database
+    from everyskill_cli.database.rights import Standing
 
 ORDER = ("ok", "warning", "failed")
+MORE_NAMED = 6  # rights beyond a role
 
 
 def doctor(settings: Settings) -> DoctorAnswer:
@@ -21,11 +23,13 @@ def doctor(settings: Settings) -> DoctorAnswer:
     registry = Registry(settings)
     try:
         database = tuple(_guarded("database", _database(registry)))
+        login, role = _login(registry, database)
         checks = (
             *_settings(settings),
             *database,
-            *_guarded("store", _store(registry, readable=_passed(database))),
-            *_guarded("user", _user(registry)),
+            *role,
+            *_guarded("store", _store(registry, login, readable=_passed(database))),
+            *_guarded("user", _user(registry, login)),
         )
     finally:
         registry.close()
@@ -98,13 +102,54 @@ def _absent(database: Database) -> Check:
     )
 
 
-def _store(registry: Registry, *, readable: bool) -> Iterator[Check]:
+def _login(
+    registry: Registry, database: Iterable[Check]
+) -> tuple[Standing | None, tuple[Check, ...]]:
+    """Find out what the login may do, and say it; on SQLite there is none."""
+    from everyskill_cli.database.rights import standing
+
+    can_be_asked = _passed(check for check in database if check.name == "database")
+    if not can_be_asked or registry.database.dialect == "sqlite":
+        return None, ()
+    try:
+        with registry.database.reading() as tx:
+            login = standing(tx)
+    except EveryskillError as error:
+        return None, (_check("role", error.message, "failed", error.hint),)
+    return login, tuple(_role(login))
+
+
+def _role(login: Standing) -> Iterator[Check]:
+    """Say what the login is, and what it may do beyond that."""
+    if login.is_owner:
+        whose = "a superuser" if login.is_superuser else "the registry's owner"
+        found = f"{login.login} is {whose}, whom no role limits: people and CI can have their own"
+        yield _check("role", f"{found} (everyskill admin grants)")
+    elif login.role is None:
+        found = f"{login.login} has not all the rights of a reader"
+        yield _check("role", found, "failed", "Ask the registry's owner: everyskill admin grants")
+    elif not login.more:
+        yield _check("role", f"{login.login} is a {login.role}")
+    else:
+        more = "; ".join(login.more[:MORE_NAMED])
+        rest = len(login.more) - MORE_NAMED
+        more += f" and {rest} more" if rest > 0 else ""
+        yield _check(
+            "role",
+            f"{login.login} is a {login.role}, and may do more than that: {more}",
+            "warning",
+            "Let the owner run: everyskill admin grants --apply; and take from the login what is"
+            " left (docs/security.md).",
+        )
+
+
+def _store(registry: Registry, login: Standing | None, *, readable: bool) -> Iterator[Check]:
     """Check the store, and where the records can be read, whose it is."""
     from everyskill_cli.database.queries import versions
 
     if registry.settings.problem is not None:  # it would be the wrong store
         return
-    checks = registry.store.probe()
+    checks = [_as_role_needs(check, login) for check in registry.store.probe()]
     yield from checks
     if not readable or not _passed(checks):
         return
@@ -124,7 +169,19 @@ def _store(registry: Registry, *, readable: bool) -> Iterator[Check]:
         )
 
 
-def _user(registry: Registry) -> Iterator[Check]:
+def _as_role_needs(check: Check, login: Standing | None) -> Check:
+    """Let a key pass that only reads, where nobody publishes with it."""
+    if login is None or login.is_owner or login.role == "publisher":
+        return check
+    if check.name != "store-write" or check.status != "failed":
+        return check
+    return _check(check.name, f"not tried further, and not needed by a {login.role}: {check.found}")
+
+
+def _user(registry: Registry, login: Standing | None) -> Iterator[Check]:
+    if login is not None and not login.is_owner:
+        yield _bound(login)
+        return
     user = registry.user
     if user.origin == "default":
         yield _check(
@@ -135,3 +192,19 @@ def _user(registry: Registry) -> Iterator[Check]:
         )
     else:
         yield _check("user", f"{user.value} from {user.origin}")
+
+
+def _bound(login: Standing) -> Check:
+    """Say whose the login is: that settles who its user is, whatever the settings say."""
+    if login.email is not None:
+        return _check("user", f"{login.email}, by the login {login.login}")
+    found = f"the login {login.login} is bound to nobody"
+    if login.role in (None, "reader"):
+        return _check("user", f"{found}, and only reads")
+    wanted = f"--login {login.login} --role {login.role} --email EMAIL"
+    return _check(
+        "user",
+        f"{found}, so it cannot write",
+        "warning",
+        f"Ask the registry's owner to run: everyskill admin grants {wanted} --apply",
+    )

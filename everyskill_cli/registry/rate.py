@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from everyskill_cli.database.queries import ratings, records, users, versions
+from everyskill_cli.database.queries import ratings, records, versions
 from everyskill_cli.errors import Conflict, NotFound
 from everyskill_cli.model import (
     Opinion,
@@ -20,6 +20,7 @@ from everyskill_cli.model import (
 )
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.lookup import Found, because, find_skill, find_version, number_to_use
+from everyskill_cli.registry.signing import sign
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
@@ -30,10 +31,11 @@ def rate(registry: Registry, reference: Reference, opinion: Opinion) -> RateAnsw
 
     Raises:
         NotFound: no such skill, version or rating, or none is published and none was named.
+        Forbidden: the login may not rate, or is bound to nobody.
         Conflict: the version was purged.
     """
     with registry.database.writing() as tx:
-        user_id = users.ensure(tx, str(registry.user.value))
+        user_id = sign(registry, tx, "rater")
         found = find_skill(tx, reference.slug)
         version = find_version(tx, found, number_to_use(found, reference))
         before = ratings.find(tx, user_id, version.id)
@@ -52,7 +54,7 @@ def _remove(
 ) -> tuple[RateStatus, None]:
     if before is None:
         raise NotFound(
-            f"{registry.user.value} has not rated {reference}.",
+            f"{registry.email} has not rated {reference}.",
             f"See the ratings: everyskill ratings {reference.slug}",
         )
     ratings.remove(tx, before)

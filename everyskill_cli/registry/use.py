@@ -9,12 +9,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from everyskill_cli.database.faults import CommitUnknown
-from everyskill_cli.database.queries import records, usage, users, versions
-from everyskill_cli.errors import Conflict, NotReady
+from everyskill_cli.database.queries import records, usage, versions
+from everyskill_cli.errors import Conflict
 from everyskill_cli.model import Finding, Reference, SkillVersion, UsageEvent, UseAnswer, UseResult
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.commits import require_committed
 from everyskill_cli.registry.lookup import because, find_skill, find_version, number_to_use
+from everyskill_cli.registry.signing import sign_or_not
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
@@ -51,8 +52,7 @@ def record(registry: Registry, uses: Sequence[Use]) -> UseAnswer:
     found: list[usage.Counted] = []
     try:
         with registry.database.writing() as tx:
-            email = who(registry)
-            user_id = None if email is None else users.ensure(tx, email)
+            user_id = sign_or_not(registry, tx, "rater")
             for place in sorted(range(len(uses)), key=lambda place: uses[place].skill.slug):
                 ids[place], is_new = _ensure(tx, uses[place], user_id)
                 new += [ids[place]] if is_new else []
@@ -62,7 +62,7 @@ def record(registry: Registry, uses: Sequence[Use]) -> UseAnswer:
     return UseAnswer(
         status="recorded" if new else "unchanged",
         results=tuple(_result(counted) for counted in found),
-        warnings=(*_notes(registry), *_strangers(uses, found)),
+        warnings=(*registry.user_notes(), *_strangers(uses, found)),
     )
 
 
@@ -84,20 +84,6 @@ def new_event(
         metadata={},
         created_at=at,
     )
-
-
-def who(registry: Registry) -> str | None:
-    """Give the user's address; None where nobody said who: a use counts all the same."""
-    try:
-        return str(registry.user.value)
-    except NotReady:
-        if registry.settings.user is not None:
-            raise  # somebody said who, in words that are no address
-        return None
-
-
-def _notes(registry: Registry) -> tuple[Finding, ...]:
-    return () if who(registry) is None else registry.user_notes()
 
 
 def _ensure(tx: Transaction, use: Use, user_id: str | None) -> tuple[str, bool]:

@@ -21,12 +21,7 @@ from everyskill_cli.settings import S3Settings
 from everyskill_cli.stores.base import TRIES, ObjectInfo, Store
 from everyskill_cli.stores.keys import PROBE
 from everyskill_cli.stores.probe import check_of
-from everyskill_cli.stores.s3_answers import (
-    BEYOND_ITS_END,
-    code_and_status,
-    read_part,
-    read_whole,
-)
+from everyskill_cli.stores.s3_answers import BEYOND_ITS_END, code_and_status, read_part, read_whole
 from everyskill_cli.stores.s3_client import (
     CONNECT_TIMEOUT,
     CONNECTIONS,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         DoctorAnswer,
         Finding,
         GcAnswer,
+        GrantsAnswer,
         InstallAnswer,
         InstalledPage,
         JsonObject,
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
         | ConfigAnswer
         | UpgradeAnswer
         | VerifyAnswer
+        | GrantsAnswer
     )
 
 Form: TypeAlias = Literal["text", "json", "github", "sarif"]

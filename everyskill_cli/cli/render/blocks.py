@@ -138,6 +138,12 @@ class Change(NamedTuple):
     patch: Patch
 
 
+class Listing(NamedTuple):
+    """Lines that a program reads, the same on a terminal and in a pipe."""
+
+    lines: tuple[Words, ...]
+
+
 Block: TypeAlias = (
-    Headline | Line | Card | Fields | Table | Bars | Quotes | Side | Commands | Change
+    Headline | Line | Card | Fields | Table | Bars | Quotes | Side | Commands | Change | Listing
 )

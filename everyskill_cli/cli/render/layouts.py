@@ -35,6 +35,7 @@ _LAYOUTS: Final = {
     "OutdatedPage": ("installing", "listed"),
     "DoctorAnswer": ("lists", "checks"),
     "ConfigAnswer": ("lists", "config"),
+    "GrantsAnswer": ("granting", "script"),
 }
 _PARTS: Final = {
     "files": ("lists", "files"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from everyskill_cli.cli.render.blocks import Block, Change, Fields, Headline, Side, Table
+from everyskill_cli.cli.render.blocks import Block, Change, Fields, Headline, Listing, Side, Table
 
 
 def text_of(blocks: Iterable[Block]) -> str:
@@ -36,12 +36,17 @@ def _lines(block: Block) -> Iterator[str]:
                     yield f"{field.name}: {field.value.plain}"
         case Table() if block.place != "screen":
             yield from _rows(block)
-        case Change():
-            yield from (words.plain for words in block.remarks)
-            yield from block.patch.lines
+        case Change() | Listing():
+            yield from _listed(block)
         case Side():
             yield from _lines(block.left)
             yield from _lines(block.right)
+
+
+def _listed(block: Change | Listing) -> Iterator[str]:
+    yield from (words.plain for words in block[0])
+    if isinstance(block, Change):
+        yield from block.patch.lines
 
 
 def _rows(table: Table) -> Iterator[str]:

@@ -31,6 +31,7 @@ from everyskill_cli.cli.render.blocks import (
     Fields,
     Headline,
     Line,
+    Listing,
     Quotes,
     Side,
     Table,
@@ -91,7 +92,7 @@ def draw(console: Console, blocks: Iterable[Block]) -> None:
             continue
         if not close:
             console.print()
-        if isinstance(block, Commands):
+        if isinstance(block, Commands | Listing):
             console.print(drawn, soft_wrap=True)  # a line to type is never broken
         else:
             console.print(drawn)
@@ -116,6 +117,8 @@ def _drawn(console: Console, block: Block) -> RenderableType | None:
             return _side(console, block)
         case Commands():
             return _commands(console, block)
+        case Listing():
+            return Group(*(text(console, line) for line in block.lines))
     return _drawn_part(console, block)
 
 

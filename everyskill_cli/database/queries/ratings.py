@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, literal, select, tuple_, update
 
+from everyskill_cli.database.faults import hidden
 from everyskill_cli.database.queries import records
 from everyskill_cli.database.tables import ratings, skill_versions, users
 from everyskill_cli.model import Rating, RatingEntry
@@ -28,8 +29,12 @@ def add(connection: Connection, rating: Rating) -> bool:
 
 
 def change(connection: Connection, rating: Rating) -> None:
-    """Write what a person may change of a rating that is there."""
-    connection.execute(
+    """Write what a person may change of a rating that is there.
+
+    Raises:
+        Forbidden: it is somebody else's, and a policy of the database hid it.
+    """
+    done = connection.execute(
         update(ratings)
         .where(ratings.c.id == rating.id)
         .values(
@@ -39,11 +44,19 @@ def change(connection: Connection, rating: Rating) -> None:
             updated_at=rating.updated_at,
         )
     )
+    if done.rowcount == 0:
+        raise hidden("that rating")
 
 
 def remove(connection: Connection, rating: Rating) -> None:
-    """Take a rating back; the counters follow."""
-    connection.execute(delete(ratings).where(ratings.c.id == rating.id))
+    """Take a rating back; the counters follow.
+
+    Raises:
+        Forbidden: it is somebody else's, and a policy of the database hid it.
+    """
+    done = connection.execute(delete(ratings).where(ratings.c.id == rating.id))
+    if done.rowcount == 0:
+        raise hidden("that rating")
 
 
 def page(

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import ColumnElement
 
+from everyskill_cli.database.faults import hidden
 from everyskill_cli.database.queries.records import (
     among,
     chunks,
@@ -127,14 +128,22 @@ def add(connection: Connection, newcomers: Iterable[NewSkill]) -> None:
 def next_versions(
     connection: Connection, skill_ids: Iterable[str]
 ) -> dict[str, tuple[int, datetime]]:
-    """Allocate each skill's next number, with the database's time after any wait for a lock."""
+    """Allocate each skill's next number, with the database's time after any wait for a lock.
+
+    Raises:
+        Forbidden: a policy of the database hides one of them, which are all locked.
+    """
+    wanted = list(skill_ids)
     rows = connection.execute(
         update(skills)
-        .where(skills.c.id.in_(list(skill_ids)))
+        .where(skills.c.id.in_(wanted))
         .values(latest_version=skills.c.latest_version + 1)
         .returning(skills.c.id, skills.c.latest_version, clock(connection))
     )
-    return {skill_id: (number, at) for skill_id, number, at in rows}
+    found = {skill_id: (number, at) for skill_id, number, at in rows}
+    if len(found) < len(wanted):
+        raise hidden("a skill")
+    return found
 
 
 def change(connection: Connection, changes: Mapping[str, Mapping[str, Any]]) -> None:
@@ -143,6 +152,9 @@ def change(connection: Connection, changes: Mapping[str, Mapping[str, Any]]) -> 
     Args:
         connection: a writing one.
         changes: the values by column, by the id of the skill.
+
+    Raises:
+        Forbidden: a policy of the database hides one of them, which are all locked.
     """
     by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for skill_id, values in changes.items():
@@ -151,7 +163,9 @@ def change(connection: Connection, changes: Mapping[str, Mapping[str, Any]]) -> 
     for columns, rows in by_columns.items():
         new = {name: bindparam(f"new_{name}", type_=skills.c[name].type) for name in columns}
         statement = update(skills).where(skills.c.id == bindparam("of"))
-        connection.execute(statement.values(updated_at=clock(connection), **new), rows)
+        done = connection.execute(statement.values(updated_at=clock(connection), **new), rows)
+        if done.rowcount < len(rows):
+            raise hidden("a skill")
 
 
 class FoundSkill(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, Select, delete, func, select, update
 
 from everyskill_cli.chain import GENESIS
+from everyskill_cli.database.faults import hidden
 from everyskill_cli.database.queries import records
 from everyskill_cli.database.tables import (
     condemned,
@@ -94,31 +95,42 @@ def mark(connection: Connection, content_url: str) -> Condemned | None:
     return None if row is None else records.record(Condemned, row)
 
 
-def take_over(connection: Connection, mark: Condemned) -> None:
+def take_over(connection: Connection, seen: Condemned) -> None:
     """Count a mark's object as deleted, because its collector is taken for dead.
 
     A mark that was set anew in the meantime stays as it is.
+
+    Raises:
+        Forbidden: this very mark stands there and could not be changed.
     """
-    connection.execute(
+    done = connection.execute(
         update(condemned)
         .where(
-            condemned.c.content_url == mark.content_url,
-            condemned.c.since == mark.since,
+            condemned.c.content_url == seen.content_url,
+            condemned.c.since == seen.since,
             condemned.c.deleted_at.is_(None),
         )
         .values(deleted_at=records.clock(connection))
     )
+    if done.rowcount == 0 and mark(connection, seen.content_url) == seen:
+        raise hidden("a mark of garbage collection")
 
 
-def reprieve(connection: Connection, mark: Condemned) -> None:
-    """Take this very mark off; a newer one stays, and refuses the version."""
-    connection.execute(
+def reprieve(connection: Connection, seen: Condemned) -> None:
+    """Take this very mark off; a newer one stays, and refuses the version.
+
+    Raises:
+        Forbidden: this very mark stands there and could not be taken off.
+    """
+    done = connection.execute(
         delete(condemned).where(
-            condemned.c.content_url == mark.content_url,
-            condemned.c.since == mark.since,
+            condemned.c.content_url == seen.content_url,
+            condemned.c.since == seen.since,
             condemned.c.deleted_at.is_not(None),
         )
     )
+    if done.rowcount == 0 and mark(connection, seen.content_url) == seen:
+        raise hidden("a mark of garbage collection")
 
 
 def purged(connection: Connection, content_urls: Iterable[str]) -> set[str]:
@@ -166,6 +178,13 @@ def find(connection: Connection, skill_id: str, number: int) -> SkillVersion | N
 def any_exist(connection: Connection) -> bool:
     """Tell whether the registry has a version of any skill."""
     return connection.scalar(select(skill_versions.c.id).limit(1)) is not None
+
+
+def beginning(connection: Connection) -> tuple[str | None, bool]:
+    """Say in one statement who this registry is, and whether it has a version of any skill."""
+    used = select(skill_versions.c.id).limit(1).scalar_subquery().is_not(None)
+    row = connection.execute(select(registry.c.id, used)).one_or_none()
+    return (None, False) if row is None else (row[0], bool(row[1]))
 
 
 def authors(connection: Connection, skill_ids: Iterable[str]) -> dict[str, dict[str, str]]:

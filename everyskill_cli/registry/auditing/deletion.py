@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from everyskill_cli.database.faults import CommitUnknown
-from everyskill_cli.database.queries import purging, records, skills, users, versions
+from everyskill_cli.database.queries import purging, records, skills, versions
 from everyskill_cli.errors import Conflict, UsageError
 from everyskill_cli.model import DeletionAnswer, Finding, Reference, RemovedObject, Tombstone
 from everyskill_cli.registry import Registry
@@ -15,6 +15,7 @@ from everyskill_cli.registry.auditing.purge import Consent
 from everyskill_cli.registry.auditing.taking import COPIES, take_out
 from everyskill_cli.registry.commits import require_committed
 from everyskill_cli.registry.lookup import Found, find_skill
+from everyskill_cli.registry.signing import sign
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
@@ -68,7 +69,7 @@ def _bury(
     amount, keys = NOTHING, list[str]()
     try:
         with registry.database.writing() as tx:
-            user_id = users.ensure(tx, str(registry.user.value))
+            user_id = sign(registry, tx, "publisher")
             purging.lock_counts(tx)
             skills.lock(tx, [slug])
             found = find_skill(tx, slug)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from everyskill_cli.database.faults import CommitUnknown
-from everyskill_cli.database.queries import history, purging, records, skills, users, versions
+from everyskill_cli.database.queries import history, purging, records, skills, versions
 from everyskill_cli.errors import Conflict, IntegrityFailure, UsageError
 from everyskill_cli.model import (
     Finding,
@@ -30,6 +30,7 @@ from everyskill_cli.registry.commits import require_committed
 from everyskill_cli.registry.excerpt import excerpt
 from everyskill_cli.registry.lookup import find_skill, find_version
 from everyskill_cli.registry.show import read_text
+from everyskill_cli.registry.signing import sign
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
@@ -169,7 +170,7 @@ def _attempt(
     plan = planned
     try:
         with registry.database.writing() as tx:
-            user_id = users.ensure(tx, str(registry.user.value))
+            user_id = sign(registry, tx, "publisher")
             purging.lock_counts(tx)
             skills.lock(tx, sorted({holder.slug for holder in planned.holders}))
             purging.lock_object(tx, planned.version.content_url)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from everyskill_cli.database.queries import records, usage, users
+from everyskill_cli.database.queries import records, usage
 from everyskill_cli.errors import Conflict, EveryskillError, NotFound, UsageError
 from everyskill_cli.installs import lock
 from everyskill_cli.installs.cache import Cache
@@ -23,7 +23,8 @@ from everyskill_cli.registry import Registry
 from everyskill_cli.registry.installing.placing import Installation, foremost
 from everyskill_cli.registry.installing.steps import InstallOptions
 from everyskill_cli.registry.installing.wanted import Asked, Choice, choose
-from everyskill_cli.registry.use import new_event, who
+from everyskill_cli.registry.signing import sign_or_not
+from everyskill_cli.registry.use import new_event
 from everyskill_cli.registry.watch import Watch
 
 TOOL: Final = "install"  # of the usage event
@@ -157,8 +158,7 @@ def _record(registry: Registry, choice: Choice, results: Sequence[InstallResult]
     if not pins or choice.registry_id is None:
         return
     with suppress(EveryskillError), registry.database.writing(PATIENCE) as tx:
-        email = who(registry)
-        user_id = None if email is None else users.ensure(tx, email)
+        user_id = sign_or_not(registry, tx, "rater")
         now = records.now(tx)
         # By slug, as every writer of several does it.
         usage.add_all(tx, [new_event(pin.version, user_id, TOOL, now) for pin in pins])

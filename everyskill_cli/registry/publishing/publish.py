@@ -47,6 +47,7 @@ from everyskill_cli.registry.publishing.reading import (
 from everyskill_cli.registry.publishing.results import answer_of
 from everyskill_cli.registry.publishing.storing import store_all
 from everyskill_cli.registry.publishing.writing import Outcome, foresee, write
+from everyskill_cli.registry.signing import require_publisher
 from everyskill_cli.registry.watch import Watch
 
 GROUP: Final = 100  # skills of one transaction, which holds their locks for a tenth of a second
@@ -182,7 +183,6 @@ class _Run:
         """Store the bytes, and write the rows in groups as the bytes arrive."""
         if not self._wanted or not self._may_go_on():
             return
-        self.warnings += self.registry.user_notes()
         stored = [c for _, c, decision in self._wanted if decision.event in ("publish", "draft")]
         ready = [c for _, c, decision in self._wanted if decision.event not in ("publish", "draft")]
         if stored:
@@ -204,6 +204,7 @@ class _Run:
             self.watch.store(len(self.outcomes), len(self.batch.items), sent, size)
         self._write(ready)
         self._write_late()
+        self.warnings += self.registry.user_notes()
 
     def _hear_of_store(self, error: EveryskillError | None) -> None:
         """Note how one put ended; the threads that put call this, and ask then whether to go on."""
@@ -218,12 +219,12 @@ class _Run:
         return self.options.jobs or self.registry.store.jobs
 
     def _claim(self) -> None:
-        """Make sure that the store is this registry's, once and before the first byte."""
+        """Make sure, before a byte is stored, that rows may follow, and whose the store is."""
         with self.registry.database.reading() as tx:
-            registry_id = versions.registry_id(tx)
-            first = not versions.any_exist(tx)
+            require_publisher(self.registry, tx)
+            registry_id, is_used = versions.beginning(tx)
         assert registry_id is not None  # noqa: S101 - a writable registry was made when opened
-        self.registry.store.claim(registry_id, first=first)
+        self.registry.store.claim(registry_id, first=not is_used)
 
     def _write(self, candidates: Sequence[Candidate]) -> None:
         """Write rows in groups; the first is written even where nothing else may be begun."""

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from everyskill_cli.database.faults import CommitUnknown, ObjectCondemned
-from everyskill_cli.database.queries import records, skills, users, versions
+from everyskill_cli.database.faults import CommitUnknown, ObjectCondemned, hidden
+from everyskill_cli.database.queries import records, skills, versions
 from everyskill_cli.model import Condemned, Finding, Head, SkillVersion, VersionEvent
 from everyskill_cli.model.evidence import Entry
 from everyskill_cli.registry import Registry, events
@@ -18,6 +18,7 @@ from everyskill_cli.registry.commits import require_committed
 from everyskill_cli.registry.memory import recall, remember
 from everyskill_cli.registry.publishing.candidate import Candidate
 from everyskill_cli.registry.publishing.decision import Decision, decide
+from everyskill_cli.registry.signing import sign
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
@@ -123,7 +124,7 @@ def _write(
     Where that is a new version although none was to be stored, another publisher came between,
     and an older version of that skill keeps these very bytes in the store.
     """
-    user_id = users.ensure(tx, str(registry.user.value))
+    user_id = sign(registry, tx, "publisher")
     rows = _lock(tx, candidates, user_id)
     born = [row for row in rows if row.decision.event in ("publish", "draft")]
     moved = [row for row in rows if row.decision.event == "promote"]
@@ -159,7 +160,8 @@ def _recall(tx: Transaction, registry: Registry, rows: Sequence[_Row]) -> str | 
 def _lock(tx: Transaction, candidates: Sequence[Candidate], user_id: str) -> list[_Row]:
     """Make the skills that are not there yet, lock all, and compare under the locks.
 
-    In the order of the slugs, as every publisher does it: so no two wait for each other.
+    In the order of the slugs, as every publisher does it: so no two wait for each other. A skill
+    that is there and not to be locked is Forbidden: a policy of the database hides it.
     """
     ordered = sorted(candidates, key=lambda candidate: candidate.slug)
     slugs = [candidate.slug for candidate in ordered]
@@ -168,6 +170,8 @@ def _lock(tx: Transaction, candidates: Sequence[Candidate], user_id: str) -> lis
     if missing:
         skills.add(tx, [candidate.as_skill(user_id) for candidate in missing])
         ids |= skills.lock(tx, [candidate.slug for candidate in missing])
+        if len(ids) < len(slugs):
+            raise hidden("a skill")
     heads = skills.heads(tx, slugs)
     rows = []
     for candidate in ordered:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
-from everyskill_cli.database.faults import CommitUnknown
-from everyskill_cli.database.queries import records, skills, users, versions
+from everyskill_cli.database.faults import CommitUnknown, hidden
+from everyskill_cli.database.queries import records, skills, versions
 from everyskill_cli.errors import Conflict
 from everyskill_cli.model import (
     EventKind,
@@ -31,6 +31,7 @@ from everyskill_cli.registry.excerpt import excerpt
 from everyskill_cli.registry.lookup import Found, find_skill
 from everyskill_cli.registry.memory import meet, remember
 from everyskill_cli.registry.show import read_text
+from everyskill_cli.registry.signing import sign
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
@@ -93,7 +94,6 @@ def carry_out(
         step = decide(tx, found)
     if step.kind is None:
         return _answer("unchanged", step, None)
-    notes = registry.user_notes()
     if step.question and consent is not None:
         consent(step.question)
     agreed = None if consent is None else step.question
@@ -102,7 +102,7 @@ def carry_out(
         step, event = _attempt(registry, step, decide, agreed, event_id)
     if event is not None:
         remember(registry, found.registry_id, {slug: Entry(event.seq, event.entry_hash)})
-    return _answer("unchanged" if event is None else status, step, event, notes)
+    return _answer("unchanged" if event is None else status, step, event, registry.user_notes())
 
 
 def _attempt(
@@ -116,9 +116,11 @@ def _attempt(
     step, event = planned, None
     try:
         with registry.database.writing() as tx:
-            user_id = users.ensure(tx, str(registry.user.value))
-            skills.lock(tx, [planned.found.skill.slug])
+            user_id = sign(registry, tx, "publisher")
+            locked = skills.lock(tx, [planned.found.skill.slug])
             step = decide(tx, find_skill(tx, planned.found.skill.slug))
+            if not locked:  # and yet it was found
+                raise hidden("that skill")
             _require_agreed(step, agreed)
             if step.kind is not None and step.becomes == planned.becomes:
                 event = _append(tx, step, step.kind, event_id, user_id)

@@ -1,0 +1,212 @@
+"""The script of ``admin grants``: the roles of a registry, each with its rights and no other.
+
+It can be run again and again, by the owner of the registry or a superuser. Names are written as
+PostgreSQL's own quoting says, whatever is in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import text
+
+from everyskill_cli.database.rights import FUNCTIONS, REVISION_TABLE, RIGHTS, ROLES, Right
+from everyskill_cli.database.schema import LOCK_KEY
+from everyskill_cli.database.tables import metadata
+from everyskill_cli.model import Role, Statement
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+_SCHEMA: Final = (  # of the registry; a login may have one of its own name that comes before it
+    "SELECT {} FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+    " WHERE c.oid = to_regclass('everyskill_revision')"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A login, what it is to be, and whose it is.
+
+    Attributes:
+        role: None takes every role away, and the user.
+        email: of its user; None leaves that as it is.
+    """
+
+    login: str
+    role: Role | None
+    email: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """How a login stands before it is made a member.
+
+    Attributes:
+        exists: whether the server knows it.
+        is_owner: whether it is the registry's owner, a member of it or a superuser.
+        email: of the user to whom it is bound.
+        rival: the other login to which the wanted user is bound.
+    """
+
+    exists: bool
+    is_owner: bool
+    email: str | None
+    rival: str | None
+
+
+def script(connection: Connection, prefix: str, member: Member | None = None) -> list[Statement]:
+    """Write what gives each role its rights, and then what makes a login a member."""
+    schema = str(connection.scalar(text(_SCHEMA.format("nspname"))))
+    groups = {role: f"{prefix}_{role}" for role in ROLES}
+    parts = [
+        *_opening(schema),
+        *_groups(groups),
+        *_taken(connection, schema, groups),
+        *_given(schema, groups),
+        *(_membership(groups, member) if member is not None else ()),
+    ]
+    return [Statement(why=why, sql=sql) for why, sql in parts]
+
+
+def binding(connection: Connection, login: str, email: str | None) -> Binding:
+    """Look how a login stands."""
+    statement = text(
+        "SELECT r.oid IS NOT NULL, coalesce(pg_has_role(r.oid, c.relowner, 'MEMBER'), false),"
+        " (SELECT u.email FROM users AS u WHERE u.db_login = l.login),"
+        " (SELECT u.db_login FROM users AS u WHERE u.email = :email AND u.db_login <> l.login)"
+        " FROM (SELECT CAST(:login AS text) AS login) AS l"
+        " JOIN pg_class AS c ON c.oid = 'users'::regclass"
+        " LEFT JOIN pg_roles AS r ON r.rolname = l.login"
+    )
+    return Binding(*connection.execute(statement, {"login": login, "email": email}).one())
+
+
+def is_open(connection: Connection) -> bool:
+    """Tell whether everybody may create functions in the registry's schema."""
+    statement = _SCHEMA.format("has_schema_privilege('public', n.oid, 'CREATE')")
+    return bool(connection.scalar(text(statement)))
+
+
+def run(connection: Connection, statements: Sequence[Statement]) -> None:
+    """Run a script in the transaction that is open."""
+    raw = connection.execution_options(no_parameters=True)  # % stays what it is
+    for statement in statements:
+        raw.exec_driver_sql(statement.sql)
+
+
+def identifier(name: str) -> str:
+    """Quote a name."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: str) -> str:
+    """Quote a text, whatever standard_conforming_strings says."""
+    quoted = "'" + value.replace("'", "''") + "'"
+    return "E" + quoted.replace("\\", "\\\\") if "\\" in value else quoted
+
+
+def _opening(schema: str) -> Iterator[tuple[str, str]]:
+    yield "One such script, or upgrade, at a time", f"SELECT pg_advisory_xact_lock({LOCK_KEY})"
+    yield "Where the registry is", f"SET LOCAL search_path = {identifier(schema)}, pg_temp"
+
+
+def _groups(groups: dict[Role, str]) -> Iterator[tuple[str, str]]:
+    for role, group in groups.items():
+        yield (
+            f"The {role}s, a group: nobody logs in as it",
+            f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {literal(group)})"  # noqa: S608 - quoted
+            f" THEN CREATE ROLE {identifier(group)} NOLOGIN; ELSIF EXISTS (SELECT FROM pg_roles"
+            f" WHERE rolname = {literal(group)} AND (rolcanlogin OR rolsuper)) THEN RAISE EXCEPTION"
+            f" '{group} is a login: choose another --prefix'; END IF; END $$",
+        )
+    for lower, upper in pairwise(ROLES):
+        yield (
+            f"What a {lower} may, a {upper} may too",
+            f"GRANT {identifier(groups[lower])} TO {identifier(groups[upper])}",
+        )
+
+
+def _taken(
+    connection: Connection, schema: str, groups: dict[Role, str]
+) -> Iterator[tuple[str, str]]:
+    """Start from nothing, so that what was granted by hand does not stay."""
+    everybody = ", ".join(["PUBLIC", *map(identifier, groups.values())])
+    tables = ", ".join(map(identifier, sorted([*metadata.tables, REVISION_TABLE])))
+    yield "No right on a table but those below", f"REVOKE ALL ON TABLE {tables} FROM {everybody}"
+    yield (
+        "Nobody but the owner creates anything beside them, functions above all",
+        f"REVOKE CREATE ON SCHEMA {identifier(schema)} FROM {everybody}",
+    )
+    functions = connection.scalars(
+        text(
+            "SELECT p.oid::regprocedure::text FROM pg_proc AS p"  # noqa: S608 - a constant in it
+            f" WHERE pronamespace = ({_SCHEMA.format('n.oid')})"
+            " AND starts_with(proname, 'everyskill_') ORDER BY 1"
+        )
+    )
+    yield (
+        "Nobody calls a function of the registry but those below",
+        f"REVOKE ALL ON FUNCTION {', '.join(functions)} FROM {everybody}",
+    )
+
+
+def _given(schema: str, groups: dict[Role, str]) -> Iterator[tuple[str, str]]:
+    reader = identifier(groups["reader"])
+    yield "Readers find the tables", f"GRANT USAGE ON SCHEMA {identifier(schema)} TO {reader}"
+    tables = ", ".join(identifier(right.table) for right in RIGHTS["reader"])
+    yield "Readers read everything", f"GRANT SELECT ON TABLE {tables} TO {reader}"
+    yield (
+        "The checks behind a statement run with the rights of whoever made it",
+        f"GRANT EXECUTE ON FUNCTION {', '.join(FUNCTIONS)} TO {reader}",
+    )
+    for role in ROLES[1:]:
+        for right in RIGHTS[role]:
+            yield f"{role.capitalize()}s: {_WHY[right[:2]]}", _grant(right, groups[role])
+
+
+_WHY = {
+    ("ratings", "INSERT"): "rate, as themselves",
+    ("ratings", "UPDATE"): "change their own rating",
+    ("ratings", "DELETE"): "take their own rating back",
+    ("usage_events", "INSERT"): "record a use of their own",
+    ("skills", "INSERT"): "begin a skill",
+    ("skills", "UPDATE"): "take the next number, and set what belongs to no version",
+    ("skill_versions", "INSERT"): "append a version",
+    ("version_events", "INSERT"): "append an event; pointers and state follow by trigger",
+    ("condemned", "UPDATE"): "take over the mark of a garbage collection that died",
+    ("condemned", "DELETE"): "take a mark off together with adding the version",
+}
+
+
+def _grant(right: Right, group: str) -> str:
+    columns = f" ({', '.join(map(identifier, right.columns))})" if right.columns else ""
+    return f"GRANT {right.verb}{columns} ON TABLE {identifier(right.table)} TO {identifier(group)}"
+
+
+def _membership(groups: dict[Role, str], member: Member) -> Iterator[tuple[str, str]]:
+    login = identifier(member.login)
+    others = [identifier(group) for role, group in groups.items() if role != member.role]
+    yield "No other role", f"REVOKE {', '.join(others)} FROM {login}"
+    if member.role is not None:
+        yield f"A {member.role}", f"GRANT {identifier(groups[member.role])} TO {login}"
+    now = "date_trunc('milliseconds', clock_timestamp())"
+    if member.role is None or member.email is not None:
+        kept = "" if member.email is None else f" AND email <> {literal(member.email)}"
+        yield (
+            "The login is nobody else",
+            f"UPDATE users SET db_login = NULL, updated_at = {now}"  # noqa: S608 - quoted by literal
+            f" WHERE db_login = {literal(member.login)}{kept}",
+        )
+    if member.role is not None and member.email is not None:
+        yield (
+            "What it writes is this user's",
+            "INSERT INTO users (id, email, db_login, created_at, updated_at)"  # noqa: S608 - quoted by literal
+            f" VALUES (gen_random_uuid()::text, {literal(member.email)}, {literal(member.login)},"
+            f" {now}, {now}) ON CONFLICT (email) DO UPDATE SET db_login = excluded.db_login,"
+            " updated_at = excluded.updated_at WHERE users.db_login IS DISTINCT FROM"
+            " excluded.db_login",
+        )

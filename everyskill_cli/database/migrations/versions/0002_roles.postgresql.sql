@@ -1,0 +1,277 @@
+-- Roles, PostgreSQL: what a login may claim that is not the owner of the registry. Never edited after
+-- its release. Who has which right on which table is granted by `everyskill admin grants`; this is
+-- what holds whatever was granted. A refusal for want of a role has the code insufficient_privilege,
+-- a false claim restrict_violation, as in format 1.
+--
+-- Functions choose overloads over the whole search path, pg_catalog first or not: so whoever may
+-- create functions in the registry's schema could slip one into those that run with the owner's
+-- rights. Before PostgreSQL 15 that is everybody in the schema public.
+
+DO $$ BEGIN
+    PERFORM set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);
+    IF pg_has_role((SELECT nspowner FROM pg_namespace WHERE nspname = current_schema()), 'USAGE') THEN
+        EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC', current_schema());
+    END IF;
+END $$;
+
+CREATE FUNCTION everyskill_forbid(rule text) RETURNS void LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'everyskill: ' || rule;
+END $$;
+
+-- Whether this session's login is the owner of the registry, a member of it, or a superuser. SET ROLE
+-- changes nothing about it, and neither do functions that run with the owner's rights.
+CREATE FUNCTION everyskill_is_owner() RETURNS boolean LANGUAGE sql STABLE
+SET search_path FROM CURRENT AS $$
+    SELECT pg_has_role(session_user, relowner, 'MEMBER') FROM pg_class WHERE oid = 'users'::regclass
+$$;
+
+-- The user to whom the owner has bound this session's login; NULL for one that is bound to nobody.
+CREATE FUNCTION everyskill_me() RETURNS text LANGUAGE sql STABLE
+SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    SELECT id FROM users WHERE db_login = session_user::text
+$$;
+
+-- Whether a time is of this transaction: from its start, cut to milliseconds, to now.
+CREATE FUNCTION everyskill_is_now(claimed timestamp with time zone) RETURNS boolean LANGUAGE sql VOLATILE
+SET search_path FROM CURRENT AS $$
+    SELECT claimed >= date_trunc('milliseconds', transaction_timestamp())
+        AND claimed <= clock_timestamp()
+$$;
+
+-- A value as the one JSON text that is hashed (docs/format.md): keys by code point, no spaces. The
+-- text of a single string, whole number, true, false or null is PostgreSQL's own.
+CREATE FUNCTION everyskill_canonical(value jsonb) RETURNS text LANGUAGE plpgsql IMMUTABLE
+SET search_path FROM CURRENT AS $$
+BEGIN
+    CASE jsonb_typeof(value)
+    WHEN 'object' THEN
+        RETURN '{' || coalesce((
+            SELECT string_agg(to_json(m.key)::text || ':' || everyskill_canonical(m.value), ','
+                ORDER BY m.key COLLATE "C")
+            FROM jsonb_each(value) AS m
+        ), '') || '}';
+    WHEN 'array' THEN
+        RETURN '[' || coalesce((
+            SELECT string_agg(everyskill_canonical(m.value), ',' ORDER BY m.place)
+            FROM jsonb_array_elements(value) WITH ORDINALITY AS m (value, place)
+        ), '') || ']';
+    WHEN 'number' THEN
+        IF value::text !~ '^-?[0-9]{1,19}$' OR abs(value::text::numeric) >= 9223372036854775808 THEN
+            PERFORM everyskill_raise('skill_versions: a number is whole and has 64 bits');
+        END IF;
+    ELSE
+        NULL;
+    END CASE;
+    RETURN value::text;
+END $$;
+
+-- The same of a manifest, whose entries have one shape: a thousand files in a few milliseconds.
+CREATE FUNCTION everyskill_canonical_files(files jsonb) RETURNS text LANGUAGE plpgsql IMMUTABLE
+SET search_path FROM CURRENT AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM jsonb_array_elements(files) AS m (entry)
+        WHERE jsonb_typeof(m.entry) IS DISTINCT FROM 'object'
+            OR jsonb_typeof(m.entry -> 'path') IS DISTINCT FROM 'string'
+            OR jsonb_typeof(m.entry -> 'executable') IS DISTINCT FROM 'boolean'
+            OR coalesce(m.entry ->> 'sha256', '') !~ '^[0-9a-f]{64}$'
+            OR (m.entry -> 'size')::text !~ '^[0-9]{1,18}$'
+            OR m.entry - ARRAY['path', 'executable', 'sha256', 'size'] <> '{}'::jsonb
+    ) THEN
+        PERFORM everyskill_raise('skill_versions: a file has a path, a size, a sha256 and executable');
+    END IF;
+    RETURN '[' || coalesce((
+        SELECT string_agg(
+            '{"executable":' || (m.entry -> 'executable')::text
+                || ',"path":' || (m.entry -> 'path')::text
+                || ',"sha256":' || (m.entry -> 'sha256')::text
+                || ',"size":' || (m.entry -> 'size')::text || '}',
+            ',' ORDER BY m.place)
+        FROM jsonb_array_elements(files) WITH ORDINALITY AS m (entry, place)
+    ), '') || ']';
+END $$;
+
+CREATE FUNCTION everyskill_details_hash(v skill_versions) RETURNS text LANGUAGE sql IMMUTABLE
+SET search_path FROM CURRENT AS $$
+    SELECT encode(sha256(convert_to(
+        '{"content_type":' || to_json(v.content_type)::text
+            || ',"description":' || to_json(v.description)::text
+            || ',"files":' || everyskill_canonical_files(v.files)
+            || ',"message":' || coalesce(to_json(v.message)::text, 'null')
+            || ',"metadata":' || everyskill_canonical(v.metadata)
+            || ',"name":' || to_json(v.name)::text || '}',
+        'UTF8')), 'hex')
+$$;
+
+-- What a login that is not the owner adds is its own user's, of now, and what it claims is so. Under
+-- another isolation than READ COMMITTED it would not see what was purged or condemned meanwhile.
+CREATE FUNCTION everyskill_signed() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    me text;
+    signed text;
+    claimed timestamp with time zone;
+BEGIN
+    IF everyskill_is_owner() THEN
+        RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+    END IF;
+    me := everyskill_me();
+    IF me IS NULL THEN
+        PERFORM everyskill_forbid(format('%s: the login %s is bound to no user', TG_TABLE_NAME, session_user));
+    END IF;
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM everyskill_raise(format('%s: a login writes in READ COMMITTED', TG_TABLE_NAME));
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        signed := OLD.user_id;
+    ELSIF TG_TABLE_NAME = 'ratings' THEN
+        signed := NEW.user_id;
+        claimed := NEW.updated_at;
+        IF TG_OP = 'INSERT' AND NEW.created_at IS DISTINCT FROM NEW.updated_at THEN
+            PERFORM everyskill_raise('ratings: a rating is made when it is written');
+        END IF;
+    ELSIF TG_TABLE_NAME = 'usage_events' THEN
+        signed := NEW.user_id;
+        claimed := NEW.created_at;
+    ELSIF TG_TABLE_NAME = 'skills' THEN
+        signed := NEW.author_id;
+        claimed := NEW.created_at;
+        IF NOT everyskill_is_now(NEW.updated_at) THEN
+            PERFORM everyskill_raise('skills: the time is not the database''s');
+        END IF;
+    ELSIF TG_TABLE_NAME = 'skill_versions' THEN
+        signed := NEW.created_by;
+        claimed := NEW.created_at;
+        IF NEW.details_hash IS DISTINCT FROM everyskill_details_hash(NEW) THEN
+            PERFORM everyskill_raise('skill_versions: details_hash is not the hash of the version');
+        END IF;
+    ELSE
+        signed := NEW.actor_id;
+        claimed := NEW.created_at;
+        IF NEW.kind = 'purge' THEN
+            PERFORM everyskill_forbid('version_events: only the owner of the registry purges');
+        END IF;
+    END IF;
+    IF signed IS DISTINCT FROM me THEN
+        PERFORM everyskill_forbid(format('%s: the login %s writes as its own user only', TG_TABLE_NAME, session_user));
+    END IF;
+    IF TG_OP <> 'DELETE' AND everyskill_is_now(claimed) IS NOT TRUE THEN
+        PERFORM everyskill_raise(format('%s: the time is not the database''s', TG_TABLE_NAME));
+    END IF;
+    RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+END $$;
+
+-- A client's own change of a skill; what triggers change with the owner's rights passes.
+CREATE FUNCTION everyskill_skills_signed() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+BEGIN
+    IF NOT everyskill_by_client(TG_RELID) OR everyskill_is_owner() THEN
+        RETURN NEW;
+    END IF;
+    IF everyskill_me() IS NULL THEN
+        PERFORM everyskill_forbid(format('skills: the login %s is bound to no user', session_user));
+    END IF;
+    IF NEW.updated_at IS DISTINCT FROM OLD.updated_at AND everyskill_is_now(NEW.updated_at) IS NOT TRUE
+    THEN
+        PERFORM everyskill_raise('skills: the time is not the database''s');
+    END IF;
+    RETURN NEW;
+END $$;
+
+-- Users, marks, tombstones and whole skills are the owner's, whatever somebody was granted. Once a
+-- statement: a purge deletes many rows.
+CREATE FUNCTION everyskill_owner_only() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+BEGIN
+    IF NOT everyskill_is_owner() THEN
+        PERFORM everyskill_forbid(format('%s: %s is the owner''s of the registry', TG_TABLE_NAME, TG_OP));
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- What a publisher may do about a mark of garbage collection: docs/format.md, steps 3 and 4.
+CREATE FUNCTION everyskill_condemned_signed() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+BEGIN
+    IF everyskill_is_owner() THEN
+        RETURN NEW;
+    END IF;
+    IF NEW.since IS DISTINCT FROM OLD.since OR OLD.deleted_at IS NOT NULL
+        OR OLD.since > clock_timestamp() - interval '10 minutes'
+        OR everyskill_is_now(NEW.deleted_at) IS NOT TRUE
+    THEN
+        PERFORM everyskill_forbid('condemned: a publisher counts only an abandoned mark''s object as deleted');
+    END IF;
+    RETURN NEW;
+END $$;
+
+-- At the end of the transaction: a mark that was taken off without the version that it waited for
+-- would let in somebody who stored the bytes before they were deleted.
+CREATE FUNCTION everyskill_condemned_used() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    IF NOT everyskill_is_owner() AND NOT EXISTS (
+        SELECT FROM skill_versions
+        WHERE content_url = OLD.content_url AND created_by = everyskill_me()
+            AND created_at >= date_trunc('milliseconds', transaction_timestamp())
+    ) THEN
+        PERFORM everyskill_forbid('condemned: a publisher takes a mark off only together with adding the version');
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER ratings_signed BEFORE INSERT OR UPDATE OR DELETE ON ratings
+FOR EACH ROW EXECUTE FUNCTION everyskill_signed();
+CREATE TRIGGER usage_events_signed BEFORE INSERT ON usage_events
+FOR EACH ROW EXECUTE FUNCTION everyskill_signed();
+CREATE TRIGGER skills_signed BEFORE INSERT ON skills
+FOR EACH ROW EXECUTE FUNCTION everyskill_signed();
+CREATE TRIGGER skills_signed_update BEFORE UPDATE ON skills
+FOR EACH ROW EXECUTE FUNCTION everyskill_skills_signed();
+CREATE TRIGGER skill_versions_signed BEFORE INSERT ON skill_versions
+FOR EACH ROW EXECUTE FUNCTION everyskill_signed();
+CREATE TRIGGER version_events_signed BEFORE INSERT ON version_events
+FOR EACH ROW EXECUTE FUNCTION everyskill_signed();
+CREATE TRIGGER condemned_signed BEFORE UPDATE ON condemned
+FOR EACH ROW EXECUTE FUNCTION everyskill_condemned_signed();
+CREATE CONSTRAINT TRIGGER condemned_used AFTER DELETE ON condemned DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION everyskill_condemned_used();
+
+CREATE TRIGGER condemned_owner BEFORE INSERT ON condemned
+FOR EACH STATEMENT EXECUTE FUNCTION everyskill_owner_only();
+CREATE TRIGGER registry_owner BEFORE INSERT ON registry
+FOR EACH STATEMENT EXECUTE FUNCTION everyskill_owner_only();
+CREATE TRIGGER skills_owner BEFORE DELETE ON skills
+FOR EACH STATEMENT EXECUTE FUNCTION everyskill_owner_only();
+CREATE TRIGGER tombstones_owner BEFORE INSERT ON tombstones
+FOR EACH STATEMENT EXECUTE FUNCTION everyskill_owner_only();
+CREATE TRIGGER usage_events_owner BEFORE UPDATE OR DELETE ON usage_events
+FOR EACH STATEMENT EXECUTE FUNCTION everyskill_owner_only();
+CREATE TRIGGER users_owner BEFORE INSERT OR UPDATE OR DELETE ON users
+FOR EACH STATEMENT EXECUTE FUNCTION everyskill_owner_only();
+
+-- Rows of others: read by everybody who may read the table, written by nobody but the owner of the
+-- registry, to whom policies do not apply. In the words in which the server gives them back.
+
+ALTER TABLE ratings ENABLE ROW LEVEL SECURITY;
+CREATE POLICY ratings_read ON ratings FOR SELECT USING (true);
+CREATE POLICY ratings_add ON ratings FOR INSERT
+WITH CHECK ((user_id = ( SELECT everyskill_me() AS everyskill_me)));
+CREATE POLICY ratings_change ON ratings FOR UPDATE
+USING ((user_id = ( SELECT everyskill_me() AS everyskill_me)))
+WITH CHECK ((user_id = ( SELECT everyskill_me() AS everyskill_me)));
+CREATE POLICY ratings_remove ON ratings FOR DELETE
+USING ((user_id = ( SELECT everyskill_me() AS everyskill_me)));
+
+ALTER TABLE usage_events ENABLE ROW LEVEL SECURITY;
+CREATE POLICY usage_events_read ON usage_events FOR SELECT USING (true);
+CREATE POLICY usage_events_add ON usage_events FOR INSERT
+WITH CHECK ((user_id = ( SELECT everyskill_me() AS everyskill_me)));
+
+ALTER TABLE users ENABLE ROW LEVEL SECURITY;
+CREATE POLICY users_read ON users FOR SELECT USING (true);
+
+-- A trigger fires without a right on its function; only attaching or calling one needs it.
+REVOKE EXECUTE ON FUNCTION everyskill_signed(), everyskill_condemned_used() FROM PUBLIC;

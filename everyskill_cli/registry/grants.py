@@ -1,0 +1,140 @@
+"""Give the roles of a registry their rights, and make a login a member of one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from everyskill_cli.database.grants import Binding, Member, binding, is_open, run, script
+from everyskill_cli.database.rights import standing
+from everyskill_cli.errors import Forbidden, NotFound, NotReady, UsageError
+from everyskill_cli.model import Finding, GrantsAnswer, Role
+from everyskill_cli.registry import Registry
+from everyskill_cli.settings import EMAIL
+
+if TYPE_CHECKING:
+    from everyskill_cli.database.engine import Transaction
+
+PREFIX: Final = "everyskill"
+LOGIN_MAX: Final = 63  # bytes: where PostgreSQL cuts names off
+_PREFIX_RULE: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the script is to do.
+
+    Attributes:
+        prefix: what the names of the three groups begin with.
+        login: made a member; None makes nobody one.
+        role: what it is to be; None takes its roles away.
+        email: whose it is.
+    """
+
+    prefix: str = PREFIX
+    login: str | None = None
+    role: Role | None = None
+    email: str | None = None
+
+
+def grants(registry: Registry, wish: Wish, *, apply: bool) -> GrantsAnswer:
+    """Write the script of the roles, and run it in one transaction where that is asked for.
+
+    Raises:
+        UsageError: a name cannot be one.
+        NotReady: the registry is on SQLite.
+        NotFound: the server has no such login.
+        Forbidden: this login is not the registry's owner, or may not make roles.
+    """
+    member = _member(wish)
+    if not _PREFIX_RULE.fullmatch(wish.prefix):
+        raise UsageError(
+            f"{wish.prefix!a} cannot begin the name of a role.",
+            "Use a to z, 0 to 9 and _, 40 characters at most.",
+        )
+    if registry.database.dialect == "sqlite":
+        raise NotReady(
+            "A SQLite registry has no roles: whoever may write its file is its owner.",
+            "Roles need PostgreSQL: see docs/security.md.",
+        )
+    with registry.database.reading() as tx:
+        warnings = _warnings(tx, member)
+        statements = tuple(script(tx, wish.prefix, member))
+        is_owner = standing(tx).is_owner
+    if not apply:
+        return GrantsAnswer(status="printed", results=statements, warnings=warnings)
+    if not is_owner:
+        raise Forbidden(
+            "Only the registry's owner grants roles.",
+            "Log in as the one who ran everyskill upgrade, or give them what this prints:"
+            " everyskill admin grants",
+        )
+    try:
+        with registry.database.writing() as tx:
+            run(tx, statements)
+    except Forbidden as error:
+        raise Forbidden(
+            error.message,
+            "An administrator of the server can run the same script:"
+            " everyskill admin grants | psql DATABASE",
+        ) from error
+    with registry.database.reading() as tx:
+        warnings += _open_schema(tx)
+    return GrantsAnswer(status="applied", results=statements, warnings=warnings)
+
+
+def _member(wish: Wish) -> Member | None:
+    if wish.login is None:
+        return None
+    login, email = wish.login, wish.email
+    if not login.isprintable() or not 1 <= len(login.encode()) <= LOGIN_MAX:
+        raise UsageError(
+            f"{login!a} is not the name of a login.",
+            f"Names are printable and have {LOGIN_MAX} bytes at most.",
+        )
+    if email is not None and not (EMAIL.fullmatch(email) and email.isprintable()):
+        raise UsageError(f"{email!a} is not an email address.", "Name the login's user: --email.")
+    return Member(login=login, role=wish.role, email=None if email is None else email.lower())
+
+
+def _warnings(tx: Transaction, member: Member | None) -> tuple[Finding, ...]:
+    if member is None:
+        return ()
+    before = binding(tx, member.login, member.email)
+    if not before.exists:
+        raise NotFound(
+            f"The server has no login {member.login}.",
+            "Make it first, with a password of its own: createuser --pwprompt NAME",
+        )
+    return tuple(Finding(rule, message) for rule, message in _moved(member, before))
+
+
+def _moved(member: Member, before: Binding) -> list[tuple[str, str]]:
+    """Say what a login loses or keeps that nobody may expect."""
+    found = []
+    if before.is_owner:
+        message = f"{member.login} is the registry's owner or a superuser: no role limits it."
+        found.append(("owner", message))
+    if (
+        before.email is not None
+        and before.email != member.email
+        and (member.email or not member.role)
+    ):
+        found.append(("rebound", f"{member.login} was {before.email} until now."))
+    if before.rival is not None:
+        message = f"{member.email} was bound to the login {before.rival}, which loses it."
+        found.append(("rebound", message))
+    return found
+
+
+def _open_schema(tx: Transaction) -> tuple[Finding, ...]:
+    if not is_open(tx):
+        return ()
+    return (
+        Finding(
+            "open-schema",
+            "Everybody may still create functions in the registry's schema, and only its owner or"
+            " a superuser can change that: REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+        ),
+    )
