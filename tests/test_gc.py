@@ -113,7 +113,7 @@ def test_what_was_written_in_the_future_is_young(yard: Yard) -> None:
     assert yard.collect(delete=True).deleted == 1  # where nothing is too young, no clock is asked
 
 
-@on_folders
+@on_one
 def test_files_left_aside_are_deleted_an_hour_after_the_last_byte_at_the_soonest(
     yard: Yard,
 ) -> None:
@@ -148,7 +148,7 @@ def test_purged_bytes_that_came_again_have_no_grace(yard: Yard) -> None:
     yard.site.audit()
 
 
-@on_folders
+@on_one
 def test_many_objects_are_asked_about_in_pages(yard: Yard, monkeypatch) -> None:
     monkeypatch.setattr(gc, "PAGE", 2)
     monkeypatch.setattr(gc, "LISTED_MAX", 3)
@@ -300,7 +300,7 @@ def test_two_collectors_at_once_delete_everything_once(yard: Yard, everyskill) -
     assert list(yard.marks().values()) == [True] * 60
 
 
-@on_folders
+@on_one
 @pytest.mark.parametrize("number", [1, 3])
 def test_ctrl_c_is_heard_between_two_objects(yard: Yard, number: int) -> None:
     yard.plant(*"abcdefgh")

@@ -21,7 +21,7 @@ from everyskill_cli.registry.use import Use, record
 from tests.commands import PROGRAM, Commands, as_ordinary_user, assert_failed, rows
 from tests.figures import Count
 from tests.forks import Forks
-from tests.yards import CHANGES, Yard, on_folders, on_one
+from tests.yards import CHANGES, ON_POSTGRESQL, ON_SQLITE, Yard, on_folders, on_one
 
 WHY = "Holds a customer's key"
 
@@ -141,6 +141,7 @@ def test_what_was_yanked_before_is_purged_and_the_yank_stays(cli: Commands, yard
     yard.site.audit()
 
 
+@on_one
 def test_a_damaged_object_of_another_version_keeps_back_no_purge(yard: Yard) -> None:
     yard._stores.plant(yard.env, yard.publish("One.", "copy"), b"damaged")
     answer = purged(yard, "demo@2")
@@ -453,7 +454,7 @@ def test_an_object_that_may_not_be_deleted_is_named_and_goes_with_the_next_run(
     assert (again.code, again.json["objects"][0]["status"]) == (0, "deleted")
 
 
-@on_folders
+@on_one
 def test_a_missing_skill_is_not_found(yard: Yard) -> None:
     for act in (lambda: purged(yard, "nothing@1"), lambda: deleted(yard, "nothing")):
         with pytest.raises(NotFound, match="no skill nothing"):
@@ -523,8 +524,12 @@ def kill_everywhere(yard: Yard, forks: Forks, count: Count, *, whole: bool, thin
     count("purge killed after a step", kills=len(points))
 
 
-@pytest.mark.parametrize("whole", [False, True], ids=["version", "skill"])
-@on_folders
+@pytest.mark.parametrize(
+    ("yard", "whole"),
+    [(ON_SQLITE, False), (ON_POSTGRESQL, True)],
+    ids=["version-sqlite", "skill-postgresql"],  # the long form has the other pairs, and buckets
+    indirect=["yard"],
+)
 def test_a_purge_killed_after_a_step_is_finished_by_the_same_command(
     yard: Yard, forks: Forks, count: Count, whole: bool
 ) -> None:
