@@ -140,7 +140,9 @@ class Forks:
         answer = self.ask(
             {
                 "commands": [[str(word) for word in words] for words in commands],
-                "env": {**os.environ, **(env or {})},
+                # Every run is on a machine that has seen no registry yet: else copies of one
+                # registry, which go different ways, would be told from each other.
+                "env": {"XDG_DATA_HOME": str(folder / "data"), **os.environ, **(env or {})},
                 "cwd": str(Path.cwd()),
                 "folder": str(folder),
                 "after": halts if kill_after is None else [kill_after],

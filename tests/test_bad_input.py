@@ -719,7 +719,7 @@ def test_a_wrong_password_and_a_role_that_may_not(
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO guest")
     assert cli("list", env=right).code == 0
-    assert_failed(cli("publish", new, env=right), 9, "permission denied", "role")
+    assert_failed(cli("publish", new, env=right), 9, "bound to no user", "--role publisher")
     assert cli("list", "--json", env=right).json["items"] == []
 
 

@@ -146,6 +146,7 @@ def test_what_check_says_of_a_good_skill_is_what_publish_would_do(
         "EVERYSKILL_DATABASE_URL": f"sqlite:///{tmp_path}/r.db",
         "EVERYSKILL_STORE_URL": f"file://{tmp_path}/store",
         "EVERYSKILL_USER": "ann@example.org",
+        "EVERYSKILL_HOME": f"{tmp_path}/home",
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("R2_BUCKET_NAME")

@@ -114,7 +114,7 @@ def test_a_team(
     kept = s3_server.keys(prefix)
     assert "registry" in str(examine(cli, 0, team)["store"]["found"])
     assert s3_server.keys(prefix) == kept
-    assert list(home.iterdir()) == []
+    assert [path.name for path in home.rglob("*") if path.is_file()] == ["heads.db"]
 
 
 # Settings.

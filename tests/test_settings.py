@@ -17,6 +17,8 @@ from tests.registries import write_skill
 SECRET = "s3kr3t-Value"
 Origins = dict[str, tuple[str | None, str]]
 
+HOLDS = ["heads.db", "registry.db", "store"]  # a home after the first publish
+
 
 @pytest.fixture
 def cli(capsys: pytest.CaptureFixture[str]) -> Commands:
@@ -166,7 +168,7 @@ def test_everything_is_below_the_home_that_is_set(
         found = origins(cli, env=environment)
         assert found["home"] == (str(place), "EVERYSKILL_HOME")
         assert cli("publish", write_skill(tmp_path), env=environment).code == 0
-        assert sorted(path.name for path in place.iterdir()) == ["registry.db", "store"]
+        assert sorted(path.name for path in place.iterdir()) == HOLDS
         assert cli("show", "demo", "--content", env=environment).code == 0
 
 
@@ -185,7 +187,7 @@ def test_any_folder_may_be_the_store(cli: Commands, tmp_path: Path) -> None:
 def test_any_name_may_be_the_home(cli: Commands, tmp_path: Path, name: str) -> None:
     environment = {"EVERYSKILL_HOME": str(tmp_path / name)}
     assert cli("publish", write_skill(tmp_path), env=environment).code == 0
-    assert sorted(path.name for path in (tmp_path / name).iterdir()) == ["registry.db", "store"]
+    assert sorted(path.name for path in (tmp_path / name).iterdir()) == HOLDS
     assert cli("show", "demo", "--content", env=environment).code == 0
     assert cli("doctor", env=environment).code == 0
 

@@ -75,7 +75,7 @@ def _batches(skills: Sequence[StoredSkill]) -> Iterator[list[StoredSkill]]:
 
 
 def _examine(tx: Transaction, registry: str, skills: Sequence[StoredSkill]) -> Iterator[Examined]:
-    ids = [skill.id for skill in skills]
+    ids = [skill.id for skill in skills if isinstance(skill.id, str)]
     facts: dict[str, dict[int, Fact]] = defaultdict(dict)
     for version in _all(auditing.versions_after, tx, ids, lambda row: row.version):
         facts[version.skill_id][version.version] = Fact.of(version)
@@ -101,10 +101,9 @@ def _examined(
     *,
     has_text: bool,
 ) -> Examined:
-    if not isinstance(walk.skill.slug, str):
-        damage = Damage(
-            kind="skill-changed", where="skills.slug", message="The slug of a skill is no text."
-        )
+    if not (isinstance(walk.skill.slug, str) and isinstance(walk.skill.id, str)):
+        message = "The slug or the id of a skill is no text."
+        damage = Damage(kind="skill-changed", where="skills", message=message)
         return Examined("", len(walk.facts), len(walk.events), (damage,), None, NOTHING, 0)
     try:
         walk.walk()
