@@ -16,7 +16,11 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.figures import count, pytest_terminal_summary  # noqa: F401 - pytest finds them here
+from tests.figures import (  # noqa: F401 - pytest finds them here
+    count,
+    pytest_addoption,
+    pytest_terminal_summary,
+)
 from tests.servers.faults import FaultProxy
 from tests.servers.moto_server import MotoServer
 from tests.servers.postgres import BINARIES, OwnPostgresServer, PostgresServer, open_postgres

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TypeAlias
 
 import pytest
@@ -46,7 +47,16 @@ def lines(reports: Iterable[pytest.TestReport]) -> list[str]:
     ]
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that writes the sums into a document."""
+    parser.addoption(
+        "--figures", metavar="FILE", help="write the figures of this run into docs/guarantees.md"
+    )
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
+) -> None:
     """Print the sums above the closing line."""
     reports = [
         report
@@ -59,3 +69,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("figures")
         for line in found:
             terminalreporter.line(line)
+    if config.getoption("figures") and exitstatus == pytest.ExitCode.OK:
+        form = "normal" if "not long" in config.getoption("markexpr") else "long"
+        write(Path(config.getoption("figures")), form, found)
+
+
+def write(document: Path, form: str, found: list[str]) -> None:
+    """Write the sums of a run that passed into the block of its form."""
+    begin, end = f"<!-- figures of the {form} form -->\n", "<!-- end of the figures -->"
+    before, _, rest = document.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    block = "\n".join(["", "```text", *found, "```", "", ""])
+    document.write_text(before + begin + block + end + after, encoding="utf-8")

@@ -21,6 +21,8 @@ from everyskill_cli.model.evidence import Entry
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.auditing import stored
 from everyskill_cli.registry.auditing import verify as verify_module
+from everyskill_cli.registry.auditing.deletion import delete_skill
+from everyskill_cli.registry.auditing.notes import Notes, NotesFile
 from everyskill_cli.registry.auditing.verify import VerifyOptions, verify
 from everyskill_cli.registry.publishing.decision import PublishOptions
 from everyskill_cli.registry.publishing.publish import publish
@@ -29,7 +31,7 @@ from everyskill_cli.registry.watch import Watch
 from everyskill_cli.settings import load
 from tests.commands import Commands, assert_failed
 from tests.registries import make_registry, write_skill
-from tests.rows import append
+from tests.rows import add_version, append
 from tests.test_tamper import edit
 
 MANY = 12
@@ -538,3 +540,252 @@ def test_a_bucket(everyskill, s3_server, s3_environment, tmp_path):
         assert done.code == 7
         found = {damage["where"][-64:]: damage["kind"] for damage in done.json["results"]}
         assert found == {keys[1][-64:]: "object-missing", keys[3][-64:]: "object-changed"}
+
+
+def take_database_away(registry: Registry) -> str:
+    """Give the address of an empty database, as somebody has who restored nothing."""
+    return registry.settings.database_url.replace("registry.db", "lost.db")
+
+
+def test_bytes_without_records_are_not_intact(tmp_path, cli: Commands):
+    with closing(make_registry(f"sqlite:///{tmp_path}/registry.db", tmp_path)) as registry:
+        publish(registry, [write_skill(tmp_path, "demo")], PublishOptions())
+        env = {
+            "EVERYSKILL_DATABASE_URL": take_database_away(registry),
+            "EVERYSKILL_STORE_URL": registry.settings.store_url,
+        }
+    assert_failed(cli("verify", env=env), 8, "and the database", "Restore the database")
+
+
+def test_the_id_of_a_registry_names_no_file(registry, home):
+    """Whoever owns a registry must not choose which of your files is written or removed."""
+    mine = home / ".local/share/settings.json"
+    mine.parent.mkdir(parents=True, exist_ok=True)
+    mine.write_text("mine")
+    (home / ".local/share/everyskill/verify").mkdir(parents=True)
+    root = Path(registry.settings.store_url.removeprefix("file://"))
+    evil = "../../settings"
+    NotesFile(home / ".local/share/everyskill", evil).save(Notes(1.0), now=True)
+    NotesFile(home / ".local/share/everyskill", evil).drop()
+    assert mine.read_text() == "mine"
+    assert (root / "everyskill.json").exists()
+
+
+def test_a_look_at_one_skill_keeps_what_was_interrupted(registry, small_pages):
+    flip(objects_of(registry, "skill-00")[0])
+    assert verify(registry, [], everything(), Stops(7)).status == "interrupted"
+    assert verify(registry, [Reference("skill-05")], everything()).status == "intact"
+    rest = verify(registry, [], everything(resume=True))
+    assert (rest.status, [w.rule for w in rest.warnings]) == ("damaged", [])
+    assert rest.looked.objects == MANY + 2
+
+
+def test_notes_of_another_program_are_none(registry, small_pages, home):
+    verify(registry, [], everything(), Stops(2))
+    [file] = (home / ".local/share/everyskill/verify").glob("*.json")
+    whole = json.loads(file.read_text())
+    for change in ({"counts": {"stars": 1}}, {"share": "x"}, {"damages": [1]}, {"place": None}):
+        file.write_text(json.dumps(whole | change))
+        verify(registry, [], everything(resume=True), Stops(2))
+    file.write_text("[" * 5000)
+    answer = verify(registry, [], everything(resume=True))
+    assert [warning.rule for warning in answer.warnings] == ["nothing-to-resume"]
+
+
+def test_a_skill_that_is_lost_is_looked_for_alone(registry, tmp_path, home):
+    file = tmp_path / "heads.txt"
+    verify(registry, [], everything(checkpoint=file))
+    remove_whole(registry, "skill-09")
+    named = verify(registry, [Reference("skill-09")], everything())
+    assert kinds(named) == [("history-gone", "skill-09", None)]
+    assert (named.looked.skills, named.looked.objects) == (0, 0)
+    (home / ".local/share/everyskill/heads.db").unlink()
+    with pytest.raises(NotFound):
+        verify(registry, [Reference("skill-09")], everything())
+    told = verify(registry, [Reference("skill-09")], everything(against=file))
+    assert kinds(told) == [("history-gone", "skill-09", None)]
+
+
+def remove_whole(registry: Registry, slug: str, *tables: str) -> None:
+    mine = f"skill_id = (SELECT id FROM skills WHERE slug = '{slug}')"
+    edit(
+        registry.settings.database_url,
+        *(
+            f"DELETE FROM {table} WHERE {mine}"
+            for table in tables or ("version_events", "version_state", "skill_versions")
+        ),
+        f"DELETE FROM skills WHERE slug = '{slug}'",
+    )
+
+
+@pytest.mark.parametrize(
+    "tables", [("version_state", "skill_versions"), ("version_events", "version_state")]
+)
+def test_rows_of_a_skill_that_is_gone_are_missed(registry, tables):
+    remove_whole(registry, "skill-09", *tables)
+    found = kinds(verify(registry, [], everything()))
+    assert ("skill-missing", None, None) in found
+
+
+def test_a_skill_that_was_deleted_whole_is_told_and_no_damage(registry, tmp_path, home):
+    file = tmp_path / "heads.txt"
+    verify(registry, [], everything(checkpoint=file))
+    purge_whole(registry, Reference("skill-09"), "Court order 17/26.")
+    told = verify(registry, [], everything(against=file))
+    assert told.status == "intact"
+    assert {warning.rule for warning in told.warnings} == {"deleted-since"}
+    assert all("Court order 17/26." in warning.message for warning in told.warnings)
+    assert verify(registry, [], everything()).warnings == ()  # said once, and not for ever
+
+
+def purge_whole(registry: Registry, reference: Reference, reason: str) -> None:
+    delete_skill(registry, reference, reason=reason)
+
+
+def test_an_average_that_is_no_average(registry):
+    """Somebody who may alter the table may make it say anything."""
+    url = registry.settings.database_url
+    if url.startswith("sqlite"):
+        return  # a generated column cannot be written there, and its expression not be dropped
+    with registry.database.writing() as tx:
+        tx.exec_driver_sql("ALTER TABLE skills ALTER average_rating DROP EXPRESSION")
+        tx.exec_driver_sql("ALTER TABLE skills DISABLE TRIGGER USER")
+        tx.exec_driver_sql("UPDATE skills SET average_rating = 500 WHERE slug = 'skill-03'")
+        tx.exec_driver_sql("ALTER TABLE skills ENABLE TRIGGER USER")
+    found = [d for d in verify(registry, [], everything()).results if d.kind != "guard"]
+    assert [(d.kind, d.slug, d.where) for d in found] == [
+        ("counter", "skill-03", "skills.average_rating")
+    ]
+
+
+def test_what_is_no_object_is_named(registry, tmp_path):
+    [path] = objects_of(registry, "skill-07")
+    path.unlink()
+    path.symlink_to(tmp_path)
+    for share in (0.0, 1.0):
+        answer = verify(registry, [], everything(share=share))
+        assert kinds(answer) == [("object-changed", "skill-07", 1)]
+        assert answer.looked.objects == MANY + 2
+
+
+def test_a_text_that_is_no_utf8_is_named(tmp_path):
+    with closing(make_registry(f"sqlite:///{tmp_path}/registry.db", tmp_path)) as registry:
+        for name in ("alpha", "beta"):
+            publish(registry, [write_skill(tmp_path, name)], PublishOptions())
+        edit(
+            registry.settings.database_url,
+            *(
+                f"UPDATE {table} SET {column} = CAST(x'ff41' AS TEXT) WHERE"
+                f" {key} IN (SELECT id FROM skills WHERE slug = 'alpha')"
+                for table, column, key in (
+                    ("skills", "name", "id"),
+                    ("skill_versions", "message", "skill_id"),
+                    ("version_events", "reason", "skill_id"),
+                )
+            ),
+        )
+        answer = verify(registry, [], everything())
+        assert {d.slug for d in answer.results} == {"alpha"}
+        assert len(answer.results) >= 2
+        assert answer.looked.skills == 2
+
+
+def test_a_publisher_beside_is_no_damage(registry, tmp_path, monkeypatch):
+    """What this machine heard of after a transaction had begun is not missed in it."""
+    from everyskill_cli.registry.auditing import remembered
+
+    verify(registry, [], everything())
+    gone, published = remembered.gone, []
+
+    def after_a_publish(tx, known, who):
+        if not published:
+            tx.exec_driver_sql("SELECT 1 FROM skills").all()  # from here on it sees one moment
+            folder = write_skill(tmp_path / "beside", "skill-00", "beside")
+            with closing(Registry(registry.settings, "write")) as other:
+                published.append(publish(other, [folder], PublishOptions()))
+            known = Heads(registry.settings.home).known(registry_id(registry), ["skill-00"])
+        yield from gone(tx, known, who)
+
+    monkeypatch.setattr(remembered, "gone", after_a_publish)
+    shown = show(registry, Reference("skill-00"))
+    assert [w.message for w in shown.warnings] == []
+
+
+def registry_id(registry: Registry) -> str:
+    with registry.database.reading() as tx:
+        return str(standing.registry_ids(tx)[0])
+
+
+def test_two_edits_do_not_hide_the_id(registry):
+    edit(
+        registry.settings.database_url,
+        "UPDATE registry SET id = '7b0bd8a2-9a4f-4a0c-9f5e-0b7f2f7a1c11'",
+        "UPDATE skills SET total_uses = 9 WHERE slug = 'skill-00'",
+    )
+    found = kinds(verify(registry, [], everything()))
+    assert found == [("registry", None, None), ("counter", "skill-00", None)]
+
+
+@pytest.mark.parametrize("place", [".", "nowhere/heads.txt", ""])
+def test_a_place_for_a_checkpoint_is_looked_at_first(registry, cli: Commands, place):
+    env = {
+        "EVERYSKILL_DATABASE_URL": registry.settings.database_url,
+        "EVERYSKILL_STORE_URL": registry.settings.store_url,
+    }
+    assert_failed(cli("verify", "--checkpoint", place, env=env), 2)
+    assert_failed(cli("verify", "--against", "/", env=env), 2, "is no file")
+
+
+def test_others_rows_are_not_judged_where_one_is_named(registry, tmp_path):
+    same = write_skill(tmp_path / "same", "skill-03", "Text 3.")
+    publish(registry, [same], PublishOptions(slug="zeta"))
+    url = registry.settings.database_url
+    edit(
+        url,
+        "UPDATE skill_versions SET size_bytes = 7 WHERE skill_id ="
+        " (SELECT id FROM skills WHERE slug = 'zeta')",
+    )
+    for share in (0.0, 1.0):
+        assert verify(registry, [Reference("skill-03")], everything(share=share)).results == ()
+        [damage] = verify(registry, [Reference("zeta")], everything(share=share)).results
+        assert (damage.kind, damage.where) == ("version-changed", "skill_versions.size_bytes")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE skill_versions SET version = version + 100000",
+        "UPDATE version_events SET seq = seq * 2 + 1000",
+        "UPDATE version_events SET seq = 2000000000 - seq",
+        "UPDATE version_events SET created_at = '2020-01-01T00:00:00.000Z'",
+    ],
+)
+def test_what_was_damaged_all_over_takes_bounded_time(tmp_path, change):
+    """Guesses are counted, so that nobody can make a verification endless."""
+    with closing(make_registry(f"sqlite:///{tmp_path}/registry.db", tmp_path)) as registry:
+        publish(registry, [write_skill(tmp_path, "demo")], PublishOptions())
+        with registry.database.writing() as tx:
+            for _ in range(300):
+                add_version(tx, "demo")
+        edit(registry.settings.database_url, change)
+        before = time.process_time()
+        answer = verify(registry, [Reference("demo")], everything(share=0.0))
+        assert answer.status == "damaged"
+        assert time.process_time() - before < 20
+
+
+def test_notices_stay_out_of_json_and_are_told_with_errors(registry, cli: Commands, tmp_path):
+    env = {
+        "EVERYSKILL_DATABASE_URL": registry.settings.database_url,
+        "EVERYSKILL_STORE_URL": registry.settings.store_url,
+        "EVERYSKILL_USER": "ann@example.org",
+    }
+    second = objects_of(registry, "skill-00")[1]
+    remove_newest(registry, "skill-00")
+    copy_of_text(registry, "skill-00", second)
+    shown = cli("show", "skill-00", "--json", env=env)
+    assert shown.stderr == ""
+    assert [w["rule"] for w in shown.json["warnings"]] == ["history-gone"]
+    missing = cli("show", "skill-00@3", "--json", env=env)
+    assert missing.code == 4
+    assert "is not the one that this machine has seen" in missing.error["hint"]

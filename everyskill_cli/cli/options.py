@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from everyskill_cli.cli import render
 from everyskill_cli.model import (
     EXTERNAL_ID_MAX,
     TEXT_MAX,
@@ -33,14 +32,17 @@ def settings(context: typer.Context) -> Settings:
 
 @contextmanager
 def registry(context: typer.Context, access: Access = "read") -> Iterator[Registry]:
-    """Open the registry for one command; what it noticed is told, however the command ends."""
+    """Open the registry for one command; where that fails, the hint says what was noticed."""
+    from everyskill_cli.errors import EveryskillError
     from everyskill_cli.registry import open_registry
 
     with open_registry(settings(context), access) as opened:
         try:
             yield opened
-        finally:
-            render.notices(opened.notices)
+        except EveryskillError as error:
+            noticed = [finding.message for finding in opened.notices]
+            error.hint = " ".join(filter(None, (error.hint, *noticed)))
+            raise
 
 
 def reference(text: str) -> Reference:

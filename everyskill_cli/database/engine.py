@@ -91,17 +91,16 @@ class Database:
         self._engine = engine
 
     @contextmanager
-    def reading(self, *, at_one_moment: bool = False) -> Iterator[Connection]:
+    def reading(self, *, level: str = "AUTOCOMMIT") -> Iterator[Connection]:
         """Run statements that change nothing; on SQLite they see one moment.
 
         Args:
-            at_one_moment: they do on PostgreSQL as well, for two round trips more.
+            level: of isolation on PostgreSQL, where a transaction costs two round trips.
         """
-        seen = "REPEATABLE READ" if at_one_moment else "AUTOCOMMIT"
-        level = {} if self.dialect == "sqlite" else {"isolation_level": seen}
+        options = {} if self.dialect == "sqlite" else {"isolation_level": level}
         with (
             translated(self.where),
-            self.engine.connect().execution_options(**level) as connection,
+            self.engine.connect().execution_options(**options) as connection,
             connection.begin(),
         ):
             yield connection

@@ -115,6 +115,7 @@ _HOMES = {
         "DamageKind",
         "Looked",
         "VerifyAnswer",
+        "VerifyStatus",
     ),
     "cleaning": (
         "DeletionAnswer",

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from everyskill_cli.model.records import Skill, SkillVersion
-    from everyskill_cli.model.words import EventKind, VersionStatus
+    from everyskill_cli.model.words import EventKind, Finding, VersionStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +116,7 @@ class ShowAnswer:
         text: what its SKILL.md or file says, verified; only where it was asked for.
         versions: the newest ten, newest first.
         comments: the newest five ratings with a comment, newest first.
+        warnings: what a person should know, such as a history that is not the one seen before.
 
     """
 
@@ -129,6 +130,7 @@ class ShowAnswer:
     text: str | None
     versions: tuple[VersionSummary, ...]
     comments: tuple[RatingEntry, ...]
+    warnings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +147,7 @@ class VersionPage:
 
     items: tuple[VersionSummary, ...]
     next: str | None
+    warnings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

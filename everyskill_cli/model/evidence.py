@@ -20,6 +20,9 @@ class Tally(NamedTuple):
     uses: int
 
 
+NOTHING = Tally((0, 0, 0, 0, 0), 0, 0)
+
+
 class StoredSkill(NamedTuple):
     """A row of ``skills`` without its text."""
 
@@ -31,6 +34,7 @@ class StoredSkill(NamedTuple):
     latest_version: int
     published_version_id: str | None
     draft_version_id: str | None
+    average_rating: int | None
     counted: Tally
 
 
@@ -76,6 +80,7 @@ class StoredState(NamedTuple):
 
     skill_id: str
     skill_version_id: str
+    average_rating: int | None
     counted: Tally
     yanked_at: str | None
     yank_reason: str | None
@@ -87,22 +92,22 @@ class StoredObject(NamedTuple):
     """What a version says of its object, and what search keeps of its text.
 
     Attributes:
+        files: the manifest; None where it was not asked for.
+        content: the search copy of the skill; only of a published version, and if asked for.
         is_purged: the bytes were removed for good.
         is_published: the version is what people get.
-        content: the search copy of the skill; only of a published version.
     """
 
     content_url: str
     content_hash: str
     content_type: str
     size_bytes: int
-    files: Any
     slug: str
     version: int
-    version_id: str
+    files: Any
+    content: str | None
     is_purged: bool
     is_published: bool
-    content: str | None
 
 
 class Entry(NamedTuple):

@@ -28,6 +28,7 @@ DamageKind: TypeAlias = Literal[
     "guard",
     "registry",
 ]
+VerifyStatus: TypeAlias = Literal["intact", "damaged", "interrupted"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,7 @@ class VerifyAnswer:
             something was found.
     """
 
-    status: Literal["intact", "damaged", "interrupted"]
+    status: VerifyStatus
     results: tuple[Damage, ...]
     warnings: tuple[Finding, ...]
     looked: Looked

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from everyskill_cli.heads import Heads
-from everyskill_cli.model import Finding
+from everyskill_cli.model import Damage, Finding
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
@@ -36,21 +36,33 @@ def recall(
     known = Heads(registry.settings.home).known(own or "", seen)
     other = {slug: entry for slug, entry in known.items() if entry != seen[slug]}
     wrong: set[str | None] = set()
-    if other:
-        from everyskill_cli.registry.auditing.remembered import gone
-
-        for damage in gone(tx, other, "this machine"):
-            wrong.add(damage.slug)
-            hint = (
-                f" Find out why: everyskill verify {damage.slug}"
-                f" (after restoring a backup: everyskill verify {damage.slug} --forget)"
-            )
-            registry.notices.append(Finding(damage.kind, damage.message + hint))
+    for damage in _lost(registry, tx, other) if other else ():
+        wrong.add(damage.slug)
+        hint = (
+            f" Find out why: everyskill verify {damage.slug}"
+            f" (after restoring a backup: everyskill verify {damage.slug} --forget)"
+        )
+        registry.notices.append(Finding(damage.kind, damage.message + hint))
     return {
         slug: entry
         for slug, entry in seen.items()
         if slug not in wrong and (slug not in known or entry.seq > known[slug].seq)
     }
+
+
+def _lost(registry: Registry, tx: Transaction, known: Mapping[str, Entry]) -> list[Damage]:
+    """Find what is not in the histories any more; looked at twice, because they go on.
+
+    Of another process's entry this machine may know before a transaction that began earlier sees
+    it.
+    """
+    from everyskill_cli.registry.auditing.remembered import gone
+
+    if not any(isinstance(each, Damage) for each in gone(tx, known, "this machine")):
+        return []
+    with registry.database.reading() as later:
+        found = list(gone(later, known, "this machine"))
+    return [each for each in found if isinstance(each, Damage)]
 
 
 def remember(registry: Registry, own: str | None, seen: Mapping[str, Entry]) -> None:

@@ -61,6 +61,7 @@ def list_versions(
     return VersionPage(
         items=tuple(replace(item, events=stories.get(item.version, ())) for item in items),
         next=str(numbers[-1]) if more else None,
+        warnings=tuple(registry.notices),
     )
 
 

@@ -44,6 +44,7 @@ def show(registry: Registry, reference: Reference, *, content: bool = False) -> 
         text=read_text(registry, version) if content else None,
         versions=tuple(newest),
         comments=tuple(comments),
+        warnings=tuple(registry.notices),
     )
 
 

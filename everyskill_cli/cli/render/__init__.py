@@ -15,7 +15,6 @@ from everyskill_cli.cli.render.safety import visible
 from everyskill_cli.errors import EveryskillError, Unavailable, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
         DeletionAnswer,
         DiffAnswer,
         DoctorAnswer,
-        Finding,
         GcAnswer,
         GrantsAnswer,
         InstallAnswer,
@@ -79,7 +77,6 @@ __all__ = [
     "failure",
     "line",
     "note",
-    "notices",
     "progress",
     "question",
     "to_json",
@@ -265,12 +262,6 @@ def _print_labelled(err: TextIO, label: str, sentence: str) -> None:
         )
         shown = f"{before}{label}:{after} {shown}"
     streams.write(err, shown + "\n")
-
-
-def notices(found: Iterable[Finding]) -> None:
-    """Print on stderr what whoever runs a command must know, beside any answer or error."""
-    for finding in found:
-        _print_labelled(sys.stderr, "warning", finding.message)
 
 
 def note(text: str, *, stderr: TextIO | None = None) -> None:

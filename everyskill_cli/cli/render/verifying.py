@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from everyskill_cli.cli.render.blocks import Block, Column, Commands, Field, Fields, Headline, Table
+from everyskill_cli.cli.render.blocks import Block, Column, Field, Fields, Headline, Table
 from everyskill_cli.cli.render.words import (
     Words,
-    command,
     number,
     only_piped,
     only_shown,
@@ -34,14 +33,11 @@ DAMAGE_COLUMNS: Final = (
 def verified(value: VerifyAnswer, _now: datetime) -> list[Block]:
     """Say whether all is well, then each damage, then what was looked at."""
     rows = tuple(_row(damage) for damage in value.results)
-    blocks: list[Block] = [
+    return [
         Headline(status(value.status) + only_shown(f"  {_remark(value)}", "muted")),
         Table(DAMAGE_COLUMNS, rows, key="damage"),
         Fields(_fields(value)),
     ]
-    if value.status == "interrupted":
-        blocks.append(Commands(((command("everyskill verify --resume"), "go on"),)))
-    return blocks
 
 
 def _remark(value: VerifyAnswer) -> str:

@@ -36,6 +36,7 @@ from everyskill_cli.database.tables import (
     version_state,
 )
 from everyskill_cli.model.evidence import (
+    NOTHING,
     StoredEvent,
     StoredSkill,
     StoredState,
@@ -45,7 +46,6 @@ from everyskill_cli.model.evidence import (
 
 _STAMP: Final[ColumnElement[Any]] = literal_column("""'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'""")
 _STARS: Final = tuple(f"stars_{n}" for n in range(1, 6))
-NOTHING: Final = Tally((0, 0, 0, 0, 0), 0, 0)
 
 
 def skills_after(
@@ -65,6 +65,7 @@ def skills_after(
                 row.latest_version,
                 row.published_version_id,
                 row.draft_version_id,
+                row.average_rating,
                 *(row[name] for name in _STARS),
                 row.hours_saved,
                 row.total_uses,
@@ -78,7 +79,7 @@ def skills_after(
         statement = statement.where(records.among(connection, row.slug, only))
     found = connection.execute(statement)
     return [
-        StoredSkill._make([*each[:8], Tally(tuple(each[8:13]), each[13], each[14])])
+        StoredSkill._make([*each[:9], Tally(tuple(each[9:14]), each[14], each[15])])
         for each in found
     ]
 
@@ -164,6 +165,7 @@ def states(connection: Connection, skill_ids: Collection[str]) -> list[StoredSta
                 connection,
                 row.skill_id,
                 row.skill_version_id,
+                row.average_rating,
                 *(row[name] for name in _STARS),
                 row.hours_saved,
                 row.uses,
@@ -175,7 +177,7 @@ def states(connection: Connection, skill_ids: Collection[str]) -> list[StoredSta
         ).where(records.among(connection, row.skill_id, skill_ids))
     )
     return [
-        StoredState._make([*each[:2], Tally(tuple(each[2:7]), each[7], each[8]), *each[9:]])
+        StoredState._make([*each[:3], Tally(tuple(each[3:8]), each[8], each[9]), *each[10:]])
         for each in found
     ]
 

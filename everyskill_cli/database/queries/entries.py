@@ -64,12 +64,12 @@ def heads_after(connection: Connection, slug: str, limit: int) -> list[tuple[str
 
 
 def buried(connection: Connection, slugs: Iterable[str]) -> dict[str, str]:
-    """Find which skills were deleted whole: the hash of their newest entry, by slug."""
+    """Find which skills were deleted whole: why, by slug."""
     found: dict[str, str] = {}
     for chunk in records.chunks(slugs):
-        statement = select(tombstones.c.slug, tombstones.c.head_hash)
-        for slug, digest in connection.execute(
+        statement = select(tombstones.c.slug, tombstones.c.reason)
+        for slug, reason in connection.execute(
             statement.where(records.among(connection, tombstones.c.slug, chunk))
         ):
-            found[slug] = digest
+            found[slug] = reason
     return found

@@ -26,10 +26,19 @@ def keys_after(
     return [each for each in found if isinstance(each, str)]  # other types sort behind texts
 
 
-def objects(connection: Connection, keys: Collection[str]) -> list[StoredObject]:
-    """Read what all versions say that refer to some objects."""
+def objects(
+    connection: Connection, keys: Collection[str], read: Collection[str]
+) -> list[StoredObject]:
+    """Read what all versions say that refer to some objects.
+
+    Args:
+        connection: a reading one.
+        keys: of the objects.
+        read: of these, those that are read: of the others nobody needs manifests and texts.
+    """
     row, state = skill_versions.c, version_state.c
     is_published = skills.c.published_version_id == row.id
+    is_read = records.among(connection, row.content_url, read) if read else literal_column("1 = 0")
     found = connection.execute(
         select(
             *stored(
@@ -38,14 +47,13 @@ def objects(connection: Connection, keys: Collection[str]) -> list[StoredObject]
                 row.content_hash,
                 row.content_type,
                 row.size_bytes,
-                row.files,
                 skills.c.slug,
                 row.version,
-                row.id,
+                case((is_read, row.files)),
+                case((is_read & is_published, skills.c.content)),
             ),
             state.purged_at.is_not(None),
             func.coalesce(is_published, literal_column("1 = 0")),
-            *stored(connection, case((is_published, skills.c.content))),
         )
         .select_from(
             skill_versions.join(skills, skills.c.id == row.skill_id).outerjoin(
@@ -56,8 +64,6 @@ def objects(connection: Connection, keys: Collection[str]) -> list[StoredObject]
         .order_by(row.content_url, skills.c.slug, row.version)
     )
     return [
-        StoredObject._make(
-            [*each[:4], parsed(each[4]), *each[5:8], *map(bool, each[8:10]), each[10]]
-        )
+        StoredObject._make([*each[:6], parsed(each[6]), each[7], *map(bool, each[8:])])
         for each in found
     ]

@@ -7,10 +7,13 @@ from sqlalchemy import Connection, exists, func, select
 from everyskill_cli.database.queries.auditing import stored
 from everyskill_cli.database.tables import (
     condemned,
+    ratings,
     registry,
     skill_versions,
     skills,
     tombstones,
+    usage_events,
+    version_events,
     version_state,
 )
 
@@ -47,15 +50,15 @@ def marked(connection: Connection) -> list[str]:
 
 
 def orphans(connection: Connection) -> dict[str, int]:
-    """Find skills of which there are rows, and no row of their own: versions by the skill's id."""
-    row = skill_versions.c
-    missing = ~exists().where(skills.c.id == row.skill_id)
-    found = connection.execute(
-        select(*stored(connection, row.skill_id), func.count())
-        .where(missing)
-        .group_by(row.skill_id)
-    )
-    return {str(each[0]): each[1] for each in found}
+    """Find skills of which there are rows, and no row of their own: how many, by the skill's id."""
+    found: dict[str, int] = {}
+    for table in (skill_versions, version_events, version_state, ratings, usage_events):
+        row = table.c
+        missing = ~exists().where(skills.c.id == row.skill_id)
+        counted = select(*stored(connection, row.skill_id), func.count())
+        for each in connection.execute(counted.where(missing).group_by(row.skill_id)):
+            found[str(each[0])] = found.get(str(each[0]), 0) + each[1]
+    return found
 
 
 def registry_ids(connection: Connection) -> list[str]:

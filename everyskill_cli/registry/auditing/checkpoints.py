@@ -27,6 +27,19 @@ LINE: Final = re.compile(r"([a-z0-9-]{1,64}) \d{1,9} (\d{1,9}) ([0-9a-f]{64})")
 LINE_MAX: Final = 400  # characters
 
 
+def require_place(path: Path) -> None:
+    """Refuse a place where no file can be written, before anybody has waited for what is in it.
+
+    Raises:
+        UsageError: it is a folder, or in none.
+        Forbidden: its folder is not to be written to.
+    """
+    if path.is_dir() or not path.name or not path.parent.is_dir():
+        raise UsageError(f"No file can be written to {path}.", "Name a file in a folder.")
+    if not os.access(path.parent, os.W_OK):
+        raise Forbidden(f"The folder of {path} is not to be written to.", "Name another file.")
+
+
 def write_checkpoint(
     path: Path, registry: str, created_at: str, heads: Iterable[tuple[str, int, Entry]]
 ) -> None:
@@ -124,6 +137,8 @@ def _said(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise UsageError(f"{path} does not exist.", "Check the path.") from error
+    except (IsADirectoryError, NotADirectoryError) as error:
+        raise UsageError(f"{path} is no file.", "Check the path.") from error
     except OSError as error:
         kind = Forbidden if isinstance(error, PermissionError) else Unavailable
         raise kind(

@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from everyskill_cli.model import Damage
-from everyskill_cli.model.evidence import StoredEvent, StoredState, Tally
+from everyskill_cli.model.evidence import NOTHING, StoredEvent, StoredState, Tally
 from everyskill_cli.registry.auditing.chains import BIRTHS, Walk
-
-NOTHING = Tally((0, 0, 0, 0, 0), 0, 0)
 
 
 def derived_damages(
@@ -172,31 +170,43 @@ def _counters(
 ) -> Iterator[Damage]:
     skill = walk.skill
     total = summed(tallies.values())
-    if skill.counted != total:
-        yield _miscounted(skill.slug, None, "skills", skill.counted, total)
+    yield from _miscounted(skill.slug, None, skill.average_rating, skill.counted, total)
     for number, fact in sorted(walk.facts.items()):
         state, tally = states.get(fact.row.id), tallies.get(fact.row.id, NOTHING)
-        if state is not None and state.counted != tally:
-            yield _miscounted(skill.slug, number, "version_state", state.counted, tally)
+        if state is not None:
+            yield from _miscounted(skill.slug, number, state.average_rating, state.counted, tally)
 
 
-def _miscounted(slug: str, version: int | None, table: str, found: Tally, wanted: Tally) -> Damage:
-    uses = "total_uses" if version is None else "uses"
+def _miscounted(
+    slug: str, version: int | None, average: int | None, found: Tally, wanted: Tally
+) -> Iterator[Damage]:
+    """Compare counters with a recount, and the average with the counters it is made from."""
+    table, uses = ("skills", "total_uses") if version is None else ("version_state", "uses")
     columns = {
         **{f"stars_{n}": (found.stars[n - 1], wanted.stars[n - 1]) for n in range(1, 6)},
         "hours_saved": (found.hours_saved, wanted.hours_saved),
         uses: (found.uses, wanted.uses),
+        "average_rating": (average, _average(found.stars)),
     }
     wrong = {name: pair for name, pair in columns.items() if pair[0] != pair[1]}
+    if not wrong:
+        return
     what = slug if version is None else f"{slug}@{version}"
     said = "; ".join(f"{name} says {a}, and {b} is right" for name, (a, b) in wrong.items())
-    return Damage(
+    yield Damage(
         kind="counter",
         where=f"{table}.{next(iter(wrong))}",
         slug=slug,
         version=version,
         message=f"The counters of {what} are wrong: {said}.",
     )
+
+
+def _average(stars: tuple[int, ...]) -> int | None:
+    """Compute the average × 100 as the database does: half up, in whole numbers."""
+    count = sum(stars)
+    total = sum(n * each for n, each in enumerate(stars, 1))
+    return (200 * total + count) // (2 * count) if count else None
 
 
 def summed(tallies: Any) -> Tally:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from everyskill_cli.database.queries import auditing
 from everyskill_cli.model import Damage
 from everyskill_cli.model.evidence import (
+    NOTHING,
     Entry,
     StoredEvent,
     StoredSkill,
@@ -18,7 +19,7 @@ from everyskill_cli.model.evidence import (
     Tally,
 )
 from everyskill_cli.registry.auditing.chains import Walk
-from everyskill_cli.registry.auditing.derived import NOTHING, derived_damages, summed
+from everyskill_cli.registry.auditing.derived import derived_damages, summed
 from everyskill_cli.registry.auditing.guesses import Fact
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 SKILLS: Final = 200  # read at one moment
 VERSIONS: Final = 2_000  # of several skills, held in memory at once; of one all, without manifests
-ROWS: Final = 500  # a statement: a manifest may have 1,000 files
+ROWS: Final = 200  # a statement: a manifest may have 1,000 files
 Row = TypeVar("Row", StoredVersion, StoredEvent)
 
 
@@ -36,6 +37,7 @@ class Examined:
 
     Attributes:
         newest: the end of its chain; None where something is wrong with that.
+        comes_out: whether the digest of any of its events is right.
         counted: its ratings and uses.
     """
 
@@ -44,6 +46,7 @@ class Examined:
     events: int
     damages: tuple[Damage, ...]
     newest: Entry | None
+    comes_out: bool
     counted: Tally
     purged: int
 
@@ -104,7 +107,16 @@ def _examined(
     if not (isinstance(walk.skill.slug, str) and isinstance(walk.skill.id, str)):
         message = "The slug or the id of a skill is no text."
         damage = Damage(kind="skill-changed", where="skills", message=message)
-        return Examined("", len(walk.facts), len(walk.events), (damage,), None, NOTHING, 0)
+        return Examined(
+            slug="",
+            versions=len(walk.facts),
+            events=len(walk.events),
+            damages=(damage,),
+            newest=None,
+            comes_out=False,
+            counted=NOTHING,
+            purged=0,
+        )
     try:
         walk.walk()
         walk.damages.extend(derived_damages(walk, states, tallies, has_text=has_text))
@@ -122,6 +134,7 @@ def _examined(
         events=len(walk.events),
         damages=tuple(walk.damages),
         newest=newest,
+        comes_out=any(map(walk.is_sure, walk.events)),
         counted=summed(tallies.values()),
         purged=sum(state.purged_at is not None for state in states.values()),
     )

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from everyskill_cli.database.queries import auditing, standing
-from everyskill_cli.errors import IntegrityFailure
+from everyskill_cli.database.snapshot import snapshot
+from everyskill_cli.errors import IntegrityFailure, NotReady
 from everyskill_cli.model import Damage
 from everyskill_cli.registry.auditing.histories import examine
 from everyskill_cli.stores import MARKER
+
+TRIED = 5  # chains by which an id is known
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
@@ -20,51 +23,76 @@ def identify(registry: Registry) -> tuple[str, list[Damage]]:
     """Give the id that a registry's chains were made with, and what is wrong about it.
 
     Raises:
-        NotReady: the store is another registry's, or nobody's.
+        NotReady: the store is another registry's, or nobody's; or there are no records to it.
     """
-    damages: list[Damage] = []
     with registry.database.reading() as tx:
-        ids = standing.registry_ids(tx)
+        ids = [str(each) for each in standing.registry_ids(tx)]
         skills, versions = standing.sizes(tx)
+    damages: list[Damage] = []
     if len(ids) != 1 and (skills or ids):
         message = f"The table registry holds {len(ids)} rows, and not one."
         damages.append(Damage(kind="registry", where="registry", message=message))
     own = ids[0] if ids else ""
+    owner, wrong = _owner(registry, needed=versions > 0)
+    damages += wrong
+    if owner is None or owner == own:
+        return own, damages
+    if not (ids or skills):
+        raise _without_records(registry, owner)
+    if not _is_of(registry, owner):
+        registry.store.claim(own, first=False)  # which says whose it is
+    if ids:
+        message = f"The id of the registry was changed: its histories and its store say {owner}."
+        damages.append(Damage(kind="registry", where="registry.id", message=message))
+    return owner, damages
+
+
+def _owner(registry: Registry, *, needed: bool) -> tuple[str | None, list[Damage]]:
+    """Read the store's marker; what is wrong with it is no reason to look at nothing else."""
     try:
         owner = registry.store.marker()
     except IntegrityFailure as error:
-        damages.append(Damage(kind="registry", where=MARKER, message=error.message))
-        return own, damages
-    if owner is None and versions:
-        if next(registry.store.list(), None) is None:
-            raise registry.store.unclaimed()
-        message = f"The store's marker is missing: there is no {MARKER}."
-        damages.append(Damage(kind="registry", where=MARKER, message=message))
-    if owner is not None and owner != own and (versions or ids):
-        if not _is_of(registry, owner):
-            registry.store.claim(own, first=False)  # which says whose it is
-        message = f"The id of the registry was changed: its histories and its store say {owner}."
-        damages.append(Damage(kind="registry", where="registry.id", message=message))
-        own = owner
-    return own, damages
+        return None, [Damage(kind="registry", where=MARKER, message=error.message)]
+    if owner is not None or not needed:
+        return owner, []
+    if next(registry.store.list(), None) is None:
+        raise registry.store.unclaimed()
+    message = f"The store's marker is missing: there is no {MARKER}."
+    return None, [Damage(kind="registry", where=MARKER, message=message)]
+
+
+def _without_records(registry: Registry, owner: str) -> NotReady:
+    """Say that somebody's bytes are there, and nothing that names them."""
+    return NotReady(
+        f"The store {registry.store.url} is the registry {owner}'s, and the database"
+        f" {registry.database.where} holds none.",
+        "Restore the database from a backup, or check EVERYSKILL_DATABASE_URL.",
+    )
 
 
 def _is_of(registry: Registry, owner: str) -> bool:
-    """Tell whether the first chain comes out with this id."""
-    with registry.database.reading(at_one_moment=True) as tx:
-        first = auditing.skills_after(tx, "", 1)
-        return any(skill.newest is not None for skill in examine(tx, owner, first))
+    """Tell whether anything in the first chains comes out with this id."""
+    with snapshot(registry.database) as tx:
+        first = auditing.skills_after(tx, "", TRIED)
+        return any(skill.comes_out for skill in examine(tx, owner, first))
 
 
-def standing_damages(tx: Transaction) -> Iterator[Damage]:
-    """Find guards that do not stand as they were made, and rows that no guard would have let in."""
+def standing_damages(tx: Transaction, *, whole: bool) -> Iterator[Damage]:
+    """Find guards that do not stand as they were made, and rows that no guard would have let in.
+
+    Args:
+        tx: a reading one.
+        whole: look for such rows as well, which takes longer the more there are.
+    """
     from everyskill_cli.database.guards import differences
 
     for difference in differences(tx):
         message = f"The guards of the database are not as they were made: {difference}."
         yield Damage(kind="guard", where=difference.partition(" ")[0], message=message)
+    if not whole:
+        return
     for skill_id, count in standing.orphans(tx).items():
-        message = f"The row of a skill is gone, and {count:,} of its versions are left: {skill_id}."
+        message = f"The row of a skill is gone, and {count:,} rows about it are left: {skill_id}."
         yield Damage(kind="skill-missing", where=skill_id, message=message)
     for slug in standing.undead(tx):
         message = f"{slug} has a tombstone, and is there."

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
-from everyskill_cli.model import Damage
+from everyskill_cli.model import Damage, Finding, Looked
 
 Stage: TypeAlias = Literal["records", "objects"]
 EVERY_SECONDS: Final = 5.0
 DAMAGES_MAX: Final = 10_000  # that are named
+_COUNTS: Final = frozenset(field.name for field in fields(Looked))
 
 
 @dataclass(slots=True)
@@ -25,6 +27,7 @@ class Notes:
         share: of the objects that are read, 0 to 1: how it was begun, and so goes on.
         place: the slug or the key that was looked at last.
         counts: how much was looked at, by the names of ``Looked``.
+        damages: in the order in which they were found, each once.
         unnamed: damages beyond those that are named.
     """
 
@@ -32,8 +35,37 @@ class Notes:
     stage: Stage = "records"
     place: str = ""
     counts: dict[str, int] = field(default_factory=dict)
-    damages: list[Damage] = field(default_factory=list)
+    damages: dict[Damage, None] = field(default_factory=dict)
+    warnings: dict[Finding, None] = field(default_factory=dict)
     unnamed: int = 0
+
+    @classmethod
+    def read(cls, said: dict[str, Any]) -> Notes:
+        """Read what ``written`` gave; ValueError, TypeError or LookupError for anything else."""
+        notes = cls(
+            share=float(said["share"]),
+            stage="objects" if said["stage"] == "objects" else "records",
+            place=str(said["place"]),
+            counts={str(name): int(count) for name, count in said["counts"].items()},
+            damages={Damage(**damage): None for damage in said["damages"]},
+            warnings={Finding(**finding): None for finding in said["warnings"]},
+            unnamed=int(said["unnamed"]),
+        )
+        if not notes.counts.keys() <= _COUNTS:
+            raise ValueError("counts of another program")
+        return notes
+
+    def written(self) -> dict[str, Any]:
+        """Give it as JSON."""
+        return {
+            "share": self.share,
+            "stage": self.stage,
+            "place": self.place,
+            "counts": self.counts,
+            "damages": [asdict(damage) for damage in self.damages],
+            "warnings": [asdict(finding) for finding in self.warnings],
+            "unnamed": self.unnamed,
+        }
 
     def count(self, **numbers: int) -> None:
         """Add to what was looked at."""
@@ -42,10 +74,10 @@ class Notes:
 
     def add(self, damage: Damage) -> None:
         """Note a damage, once."""
-        if damage in self.damages[-100:]:
+        if damage in self.damages:
             return
         if len(self.damages) < DAMAGES_MAX:
-            self.damages.append(damage)
+            self.damages[damage] = None
         else:
             self.unnamed += 1
 
@@ -55,20 +87,19 @@ class NotesFile:
 
     Args:
         folder: the data directory.
-        registry: the id of the registry.
+        registry: the id of the registry, which nobody has checked: it names no file by itself.
     """
 
     def __init__(self, folder: Path, registry: str) -> None:
-        self._path = folder / "verify" / f"{registry}.json"
+        name = hashlib.sha256(registry.encode(errors="surrogateescape")).hexdigest()
+        self._path = folder / "verify" / f"{name}.json"
         self._saved = time.monotonic()
 
     def read(self) -> Notes | None:
         """Give the notes of a verification that did not come to its end."""
         try:
-            said = json.loads(self._path.read_text(encoding="utf-8"))
-            said["damages"] = [Damage(**damage) for damage in said["damages"]]
-            return Notes(**said)
-        except (OSError, ValueError, TypeError, KeyError):
+            return Notes.read(json.loads(self._path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
             return None
 
     def save(self, notes: Notes, *, now: bool = False) -> None:
@@ -79,7 +110,7 @@ class NotesFile:
         aside = self._path.with_suffix(f".{os.getpid()}")
         with suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            aside.write_text(json.dumps(asdict(notes)), encoding="utf-8")
+            aside.write_text(json.dumps(notes.written()), encoding="utf-8")
             aside.replace(self._path)
 
     def drop(self) -> None:

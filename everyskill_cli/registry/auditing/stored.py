@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from everyskill_cli.bundle import unpack
 from everyskill_cli.database.queries import objects
+from everyskill_cli.database.snapshot import snapshot
 from everyskill_cli.errors import EveryskillError, IntegrityFailure, InvalidSkill, NotFound
-from everyskill_cli.model import Damage, DamageKind, FileEntry
+from everyskill_cli.model import Damage, DamageKind, FileEntry, Finding
 from everyskill_cli.model.evidence import StoredObject
+from everyskill_cli.registry.auditing.named import Named
 from everyskill_cli.registry.excerpt import excerpt
 from everyskill_cli.registry.fetching import ahead
 from everyskill_cli.skill.tree import MAIN_FILE
@@ -87,8 +89,7 @@ class Objects:
         share: of the objects, from 0 to 1, those whose bytes are read.
         jobs: connections at once.
         doubted: versions whose rows are no evidence.
-        wanted: only the objects of these versions of their skills; of all where there is none.
-        lists: find what is there by listing the store, instead of asking for each object.
+        named: the versions that it is about; all where it names none.
     """
 
     def __init__(
@@ -98,45 +99,41 @@ class Objects:
         share: float,
         jobs: int,
         doubted: set[tuple[str | None, int | None]],
-        wanted: Collection[tuple[str, int]],
-        lists: bool,
+        named: Named,
     ) -> None:
         self._registry = registry
         self._store = registry.store
         self._share = share
         self._jobs = jobs
         self._doubted = doubted
-        self._wanted = wanted
-        self._narrowed = {slug for slug, _ in wanted}
-        self._listed = self._store.list("sha256/") if lists and share < 1 else None
+        self._named = named
+        lists = share < 1 and not named.names  # else each is asked for
+        self._listed = self._store.list("sha256/") if lists else None
         self._next: ObjectInfo | None = None
 
     def look(self, keys: Sequence[str]) -> Iterator[Seen]:
         """Look at some objects; in the order of keys, across calls as well."""
-        with self._registry.database.reading() as tx:
-            rows = objects.objects(tx, keys)
-        for found in ahead(self._look_at, self._items(rows), self._jobs, lambda item: item.weight):
+        read = [key for key in keys if random.random() < self._share]  # noqa: S311 - a sample
+        with snapshot(self._registry.database) as tx:
+            rows = objects.objects(tx, keys, read)
+        items = self._items(rows, set(read))
+        for found in ahead(self._look_at, items, self._jobs, lambda item: item.weight):
             yield self._settled(found) if found.damages else found
 
-    def _items(self, rows: Sequence[StoredObject]) -> list[_Item]:
+    def _items(self, rows: Sequence[StoredObject], read: set[str]) -> list[_Item]:
         items = []
         for key, group in groupby(rows, key=lambda row: row.content_url):
             every = list(group)
-            needed = [row for row in every if not row.is_purged]
-            sure = [row for row in needed if (row.slug, row.version) not in self._doubted]
-            if (sure or not needed) and self._is_asked_for(every):
-                wanted = bool(sure) and random.random() < self._share  # noqa: S311 - a sample
-                items.append(_Item(key, sure, wanted, self._listed_size(key)))
+            size = self._listed_size(key)
+            asked = [row for row in every if self._named.has(row.slug, row.version)]
+            sure = [row for row in asked if self._is_evidence(row)]
+            if sure or (asked and all(row.is_purged for row in every)):
+                items.append(_Item(key, sure, bool(sure) and key in read, size))
         return items
 
-    def _is_asked_for(self, rows: Sequence[StoredObject]) -> bool:
-        """Tell whether an object is one of the versions that were named by their numbers."""
-        if not self._wanted:
-            return True
-        return any(
-            (row.slug, row.version) in self._wanted or row.slug not in self._narrowed
-            for row in rows
-        )
+    def _is_evidence(self, row: StoredObject) -> bool:
+        """Tell whether a version needs its object, and its row says what that is."""
+        return not row.is_purged and (row.slug, row.version) not in self._doubted
 
     def _listed_size(self, key: str) -> int | None:
         """Give the size that the store lists; the list is read on, as far as this key."""
@@ -149,6 +146,14 @@ class Objects:
         return self._next.size if self._next.key == key else None
 
     def _look_at(self, item: _Item) -> Seen:
+        """Look at one object; what lies in its place and is none is a damage as well."""
+        try:
+            return self._found(item)
+        except IntegrityFailure as error:
+            damages = (_changed(item, f"is none: {error.message}"),) if item.rows else ()
+            return Seen(item.key, damages, is_purged=not item.rows)
+
+    def _found(self, item: _Item) -> Seen:
         if not item.rows:
             there = item.size is not None or self._store.head(item.key) is not None
             return Seen(item.key, is_purged=True, left=there)
@@ -193,8 +198,8 @@ class Objects:
 
     def _settled(self, found: Seen) -> Seen:
         """Look again at what is wrong: somebody may have purged it since its row was read."""
-        with self._registry.database.reading() as tx:
-            rows = [row for row in objects.objects(tx, [found.key]) if not row.is_purged]
+        with snapshot(self._registry.database) as tx:
+            rows = [row for row in objects.objects(tx, [found.key], ()) if not row.is_purged]
         return found if rows else Seen(found.key, is_purged=True)
 
 
@@ -230,3 +235,9 @@ def _of_object(item: _Item, kind: DamageKind, what: str) -> Damage:
 
 def _of_row(row: StoredObject, kind: DamageKind, where: str, message: str) -> Damage:
     return Damage(kind=kind, where=where, message=message, slug=row.slug, version=row.version)
+
+
+def left(key: str) -> Finding:
+    """Say that bytes are in the store which were purged."""
+    message = f"The bytes of {key} were purged, and are in the store."
+    return Finding("purged-object-left", f"{message} To remove them: everyskill gc --delete")

@@ -108,7 +108,7 @@ def _online(registry: Registry, asked: Asked, locked: Mapping[str, Locked], cach
     if cache.writes:
         remember(registry, own, seen)
     warnings = tuple(warning for each in chosen for warning in _warnings(each.pin))
-    return Choice(tuple(chosen), own, warnings)
+    return Choice(tuple(chosen), own, (*warnings, *registry.notices))
 
 
 def _births(found: Mapping[tuple[str, int], Pin], numbers: Mapping[str, int]) -> dict[str, Entry]:

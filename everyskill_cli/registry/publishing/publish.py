@@ -81,7 +81,7 @@ def publish(
         run.carry_out()
     if batch.is_single and (error := batch.items[0].error):
         raise error
-    return answer_of(registry, batch, run.outcomes, options, run.warnings)
+    return answer_of(registry, batch, run.outcomes, options, (*run.warnings, *registry.notices))
 
 
 def _heads(registry: Registry, slugs: list[str]) -> dict[str, Head]:

@@ -93,7 +93,7 @@ def carry_out(
         meet(registry, tx, found)
         step = decide(tx, found)
     if step.kind is None:
-        return _answer("unchanged", step, None)
+        return _answer("unchanged", step, None, tuple(registry.notices))
     if step.question and consent is not None:
         consent(step.question)
     agreed = None if consent is None else step.question
@@ -102,7 +102,8 @@ def carry_out(
         step, event = _attempt(registry, step, decide, agreed, event_id)
     if event is not None:
         remember(registry, found.registry_id, {slug: Entry(event.seq, event.entry_hash)})
-    return _answer("unchanged" if event is None else status, step, event, registry.user_notes())
+    notes = (*registry.user_notes(), *registry.notices)
+    return _answer("unchanged" if event is None else status, step, event, notes)
 
 
 def _attempt(
