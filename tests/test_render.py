@@ -481,7 +481,7 @@ def test_an_empty_list_leaves_stdout_empty_and_says_what_to_do(kind: Any, hint: 
 
 @pytest.mark.parametrize("kind", [SkillPage, VersionPage, RatingPage])
 def test_a_page_says_how_to_get_the_next_one(kind: Any) -> None:
-    value = dataclasses.replace(filled(kind, "x"), next="4/it's")
+    value = kind(items=filled(kind, "x").items, next="4/it's")
     assert noted(value) == "more: the same command with --after='4/it'\"'\"'s'\n"
     assert noted(dataclasses.replace(value, next=None)) == ""
 
