@@ -179,7 +179,7 @@ def find(
         whole: with its manifest and metadata; without, both are empty, and a version in which
             they cannot be read can still be withdrawn.
     """
-    left_out = {} if whole else {"files": (), "metadata": {}}
+    left_out: dict[str, object] = {} if whole else {"files": (), "metadata": {}}
     row = connection.execute(
         select(*(column for column in skill_versions.c if column.name not in left_out)).where(
             skill_versions.c.skill_id == skill_id, skill_versions.c.version == number
