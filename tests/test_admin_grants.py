@@ -276,7 +276,11 @@ def test_everybody_verifies(team: Team, real: Path, cli: Commands, name: str, co
         done = run(name, "verify", *words, "--json")
         assert (done.code, done.json["results"]) == (0, []), done
     assert done.json["looked"]["versions"] == 4
-    count("roles", commands=3)
+    listed = run(name, "gc", "--older-than", "0", "--json")
+    assert (listed.code, listed.json["status"], listed.json["garbage"]) == (0, "would-delete", 1), (
+        listed
+    )
+    count("roles", commands=4)
 
 
 @pytest.mark.parametrize("name", DENIED)

@@ -109,10 +109,14 @@ def test_a_guard_that_guards_nothing_any_more_is_found(
 
 
 def test_on_a_server_nobody_knows_only_shapes_are_compared(
-    guarded: Database, monkeypatch: pytest.MonkeyPatch
+    guarded: Database, cli: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may print the same check in other words; what has another shape is still found."""
+    url = guarded.url.render_as_string(hide_password=False)
+    monkeypatch.setenv("EVERYSKILL_DATABASE_URL", url)
+    assert "as far as it can be compared" not in cli("doctor").stdout
     monkeypatch.setattr(shapes, "MAJORS", range(0))
+    assert "as they were made, as far as it can be compared" in cli("doctor").stdout
     with pytest.raises(ZeroDivisionError), guarded.writing() as tx:
         tx.exec_driver_sql("ALTER TABLE skills ALTER stars_1 SET DEFAULT 7")
         assert differences(tx) == []

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 
 from everyskill_cli.database.schema import MIGRATIONS
-from everyskill_cli.database.shapes import compared
+from everyskill_cli.database.shapes import can_compare_texts, compared
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -32,6 +32,11 @@ def differences(connection: Connection, migrations: Path = MIGRATIONS) -> list[s
     files = sorted((migrations / "versions").glob(f"*.{dialect}.sql"))
     script = "\n".join(file.read_text(encoding="utf-8") for file in files)
     return _sqlite(connection, script) if dialect == "sqlite" else _postgresql(connection, script)
+
+
+def compares_texts(connection: Connection) -> bool:
+    """Tell whether what checks, defaults and indexes say is compared, not only their shape."""
+    return connection.dialect.name == "sqlite" or can_compare_texts(connection)
 
 
 def _sqlite(connection: Connection, script: str) -> list[str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 FILE: Final = Path(__file__).with_name("migrations") / "guards.postgresql.json"
-MAJORS: Final = range(14, 19)  # of the servers that are known to print the texts alike
+MAJORS: Final = range(15, 19)  # of the servers that print the texts alike: 15, 16 and 18 were tried
 NOT_OURS: Final = ("trigger", "rule", "constraint")  # may do something to rows; others may stand by
 
 # Rows of a catalog as JSON give NULL for a column that this server does not have yet.
@@ -137,7 +137,7 @@ def facts(connection: Connection, schema: str) -> list[Fact]:
 def compared(connection: Connection, schema: str) -> Iterator[str]:
     """Say what is missing, changed, switched off, or beside ours and not ours.
 
-    On a server that is newer than those known, texts are not compared: a false alarm is worse.
+    On a server that was not tried, texts are not compared: a false alarm is worse than a miss.
     """
     wanted = [Fact(*row) for row in json.loads(FILE.read_text(encoding="utf-8"))["guards"]]
     found = {fact[:3]: fact for fact in facts(connection, schema)}

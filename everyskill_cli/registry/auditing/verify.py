@@ -136,9 +136,8 @@ class _Run:
                 slugs.append(reference.slug)
                 if reference.version is not None:
                     number = number_to_show(found, reference)
-                    numbers.add(
-                        (reference.slug, find_version(tx, found, number, whole=False).version)
-                    )
+                    version = find_version(tx, found, number, whole=False)
+                    numbers.add((reference.slug, version.version))
         self.slugs = tuple(dict.fromkeys(slugs))
         whole = {reference.slug for reference in references if reference.version is None}
         self.versions = frozenset(each for each in numbers if each[0] not in whole)
