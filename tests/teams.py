@@ -13,7 +13,8 @@ import psycopg
 from psycopg import sql
 
 from everyskill_cli.database.engine import Database
-from everyskill_cli.database.grants import Member, run, script
+from everyskill_cli.database.grants import run, script
+from everyskill_cli.database.membership import Member
 from everyskill_cli.database.schema import upgrade
 from everyskill_cli.database.tables import metadata
 from everyskill_cli.model import Role, SkillVersion

@@ -15,8 +15,8 @@ from psycopg import sql
 from sqlalchemy import text
 
 from everyskill_cli.database.engine import Database
-from everyskill_cli.database.grants import identifier, literal
 from everyskill_cli.database.guards import differences
+from everyskill_cli.database.membership import identifier, literal
 from everyskill_cli.database.rights import standing
 from tests.audit import audit_records
 from tests.commands import (
@@ -276,7 +276,11 @@ def test_everybody_verifies(team: Team, real: Path, cli: Commands, name: str, co
         done = run(name, "verify", *words, "--json")
         assert (done.code, done.json["results"]) == (0, []), done
     assert done.json["looked"]["versions"] == 4
-    count("roles", commands=3)
+    listed = run(name, "gc", "--older-than", "0", "--json")
+    assert (listed.code, listed.json["status"], listed.json["garbage"]) == (0, "would-delete", 1), (
+        listed
+    )
+    count("roles", commands=4)
 
 
 @pytest.mark.parametrize("name", DENIED)
@@ -385,6 +389,80 @@ def test_the_script_says_the_same_again_and_psql_takes_it(
     done = subprocess.run(command, input=printed.stdout, capture_output=True, text=True)
     assert (done.returncode, "ERROR" in done.stderr) == (0, False), done
     assert sorted_rights(own.state()) == sorted_rights(before)
+
+
+def test_what_was_granted_past_the_roles_is_taken_away(
+    own: Team, tmp_path: Path, cli: Commands, count: Count
+) -> None:
+    """Whoever granted it, to whomever: tables, columns, functions, and what was passed on."""
+    run = Logins(own, tmp_path, cli)
+    words = ("admin", "grants", "--prefix", own.word, "--apply")
+    before = own.state()
+    rater, stranger, unbound = (own.login(name) for name in ("rater", "stranger", "unbound"))
+    grants = (
+        f"GRANT UPDATE, DELETE ON skill_versions TO {rater}",
+        f"GRANT UPDATE (stars_5) ON skills TO {rater}, {unbound}",
+        f"GRANT ALL ON ratings TO {stranger} WITH GRANT OPTION",
+        f"GRANT EXECUTE ON FUNCTION everyskill_entry_hash(version_events) TO {rater}",
+        f"GRANT CREATE ON SCHEMA public TO {own.login('bound')}",
+    )
+    with psycopg.connect(own.owner) as owner:
+        for statement in grants:
+            owner.execute(statement.encode())
+    passed_on = f"GRANT DELETE ON ratings TO {own.login('reader')}"
+    assert own.attempt("stranger", [passed_on])[0] == ""
+    assert own.state() != before
+    done = run("owner", *words)
+    assert done.code == 0, done
+    for name in ("bound", "rater", "reader", "stranger", "unbound"):
+        assert own.login(name) in done.stderr
+    assert sorted_rights(own.state()) == sorted_rights(before)
+    again = run("owner", *words)
+    assert (again.code, again.stderr) == (0, "")
+    count("roles", rights_too_many=len(grants) + 1)
+
+
+def test_a_role_that_somebody_else_granted_is_taken_or_said_to_stay(
+    own: Team, tmp_path: Path, cli: Commands
+) -> None:
+    """From PostgreSQL 16 on, an owner takes away what they granted, and a superuser everything."""
+    run = Logins(own, tmp_path, cli)
+    login, group, helpers = own.login("other"), f"{own.word}_publisher", own.login("helpers")
+    words = ("admin", "grants", "--prefix", own.word, "--login", login, "--apply", "--role")
+    with psycopg.connect(own.admin, autocommit=True) as admin:
+        admin.execute(f"GRANT {group} TO {login}".encode())
+        row = admin.execute(
+            "SELECT current_user, current_setting('server_version_num')::integer"
+        ).fetchone()
+        assert row is not None
+        by = f" GRANTED BY {row[0]}" if row[1] >= 160000 else ""
+        before = own.state()
+        if by:
+            for role in (("none",), ("reader",), ("rater", "--email", "other@example.org")):
+                done = run("owner", *words, *role)
+                line = f"REVOKE {group} FROM {login}{by}"
+                assert_failed(done, 9, f"{login} stays in {own.word}_", line, "Nothing was changed")
+            assert own.state() == before
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(own, "owner", own.admin)
+            assert run("owner", *words, "none").code == 0
+        admin.execute(f"CREATE ROLE {helpers} NOLOGIN".encode())
+        admin.execute(f"GRANT {group} TO {helpers}; GRANT {helpers} TO {login}".encode())
+        done = run("owner", *words, "none")
+        assert_failed(done, 9, f"{login} stays in", f"REVOKE {helpers} FROM {login}{by}")
+        admin.execute(f"REVOKE {helpers} FROM {login}{by}".encode())
+    assert run("other", "show", "demo").code == 9
+
+
+def test_an_owner_keeps_what_makes_it_one(own: Team, tmp_path: Path, cli: Commands) -> None:
+    run = Logins(own, tmp_path, cli)
+    words = ("admin", "grants", "--prefix", own.word, "--apply", "--role", "none", "--login")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(own, "owner", own.admin)
+        done = run("owner", *words, own.login("owner"))
+    assert (done.code, "no role limits it" in done.stderr) == (0, True), done
+    assert run("owner", *words, own.login("rater")).code == 0
+    assert run("rater", "show", "demo").code == 9
 
 
 def sorted_rights(state: list[str]) -> list[str]:

@@ -362,8 +362,8 @@ def test_a_guard_that_was_emptied_or_switched_off_is_found(database):
             tx.execute(text("ALTER TABLE ratings DROP CONSTRAINT ck_ratings_rating"))
             expected = [
                 "everyskill_refuse was changed",
-                "skill_versions_update is switched off",
                 "ck_ratings_rating is missing",
+                "skill_versions_update is switched off",
             ]
     with database.reading() as tx:
         assert differences(tx) == expected

@@ -6,6 +6,7 @@ allowed works; what is not is refused or changes no row, and nothing is differen
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import uuid
@@ -22,12 +23,18 @@ from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from everyskill_cli.chain import canonical_json, details_hash, entry_hash, event_statement
+from everyskill_cli.chain import (
+    canonical_json,
+    details_hash,
+    entry_hash,
+    event_statement,
+    statement_hash,
+)
 from everyskill_cli.database.engine import Database, Transaction
 from everyskill_cli.database.queries import ratings, records, skills, users, versions
 from everyskill_cli.database.tables import metadata
 from everyskill_cli.errors import Conflict, EveryskillError, Forbidden
-from everyskill_cli.model import FileEntry, SkillVersion, VersionEvent
+from everyskill_cli.model import FileEntry, JsonObject, SkillVersion, VersionEvent
 from tests.figures import Count
 from tests.rows import allocate, make_version
 from tests.servers.postgres import PostgresServer
@@ -633,16 +640,77 @@ def _now(value: Any, now: Any) -> Any:
 
 DAY = timedelta(days=1)
 FREE = "f" * 64
-WRONG_SHAPES = [
-    {"path": "a", "size": 1.5, "sha256": FREE, "executable": False},
-    {"path": "a", "size": -1, "sha256": FREE, "executable": False},
-    {"path": "a", "size": 1, "sha256": FREE.upper(), "executable": False},
-    {"path": "a", "size": 1, "sha256": FREE, "executable": 1},
-    {"path": 1, "size": 1, "sha256": FREE, "executable": False},
-    {"path": "a", "size": 1, "sha256": FREE, "executable": False, "more": 1},
-    {"path": "a", "size": 1, "sha256": FREE},
-    ["path"],
-]
+ENTRY = {"path": "a", "size": 1, "sha256": FREE, "executable": False}
+OF_NOTHING: JsonObject = {"files": [], "metadata": {"frontmatter": {}}}
+# Each with the hash that is right for it, or for it as if what is odd were not there.
+ODD_VERSIONS: dict[str, tuple[str, JsonObject]] = {
+    **{
+        f"a file with {key} {value!r:.40}": ("a file has", {"files": [ENTRY | {key: value}]})
+        for key, value in (
+            ("size", 1.5),
+            ("size", -1),
+            ("size", "1"),
+            ("size", None),
+            ("size", 10**8),
+            ("sha256", FREE.upper()),
+            ("sha256", int("1" * 64)),
+            ("sha256", None),
+            ("sha256", [FREE]),
+            ("executable", 1),
+            ("executable", "true"),
+            ("executable", None),
+            ("path", 1),
+            ("path", None),
+            ("path", ""),
+            ("path", "a" * 513),
+            ("path", ["a"]),
+            ("more", 1),
+        )
+    },
+    **{
+        f"a file without {key}": (
+            "a file has",
+            {"files": [{k: v for k, v in ENTRY.items() if k != key}]},
+        )
+        for key in ENTRY
+    },
+    **{
+        f"files {value!r:.40}": ("a file has|ck_|extract|not-null|null value", {"files": value})
+        for value in (["path"], [["path"]], [None], [1], [{}], {}, "a", 1, None, True)
+    },
+    "a file twice": ("a file has", {"files": [ENTRY, ENTRY]}),
+    "files in another order": ("a file has", {"files": [ENTRY | {"path": "b"}, ENTRY]}),
+    "files in the order of a language": ("a file has", {"files": [ENTRY, ENTRY | {"path": "B"}]}),
+    "files too many": ("a file has", {"files": [ENTRY | {"path": f"{n:4}"} for n in range(1001)]}),
+    **{
+        f"metadata {value!r:.40}": ("metadata has", {"metadata": value})
+        for value in (
+            {},
+            {"frontmatter": 5},
+            {"frontmatter": None},
+            {"frontmatter": []},
+            {"frontmatter": {}, "declared_version": 1},
+            {"frontmatter": {}, "declared_version": None},
+            {"frontmatter": {}, "source": "x"},
+            {"frontmatter": {}, "source": None},
+            {"frontmatter": {}, "source": []},
+            {"frontmatter": {}, "source": {"commit": 1}},
+            {"frontmatter": {}, "source": {"commit": None}},
+            {"frontmatter": {}, "source": {"modified": "yes"}},
+            {"frontmatter": {}, "source": {"modified": None}},
+            {"frontmatter": {}, "source": {"path": {}}},
+            {"frontmatter": {"a": "x" * 2**20}},
+            {"frontmatter": json.loads('{"a":' * 120 + "1" + "}" * 120)},
+            [],
+            None,
+        )
+    },
+    "of another kind": ("content_type", {"content_type": "text/html"}),
+    "without a name": ("64 KiB", {"name": ""}),
+    "with a long name": ("64 KiB", {"name": "x" * 65_537}),
+    "with a long description": ("64 KiB", {"description": "\u00e4" * 32_769}),
+    "with a long message": ("ck_skill_versions_message|details_hash", {"message": "x" * 2001}),
+}
 FALSE_VERSIONS: dict[str, tuple[type[EveryskillError], str, dict[str, Any]]] = {
     "by somebody else": (Forbidden, "own user only", {"version": {"created_by": "OTHER"}}),
     "in the past": (Conflict, "time is not", {"version": {"created_at": -DAY}}),
@@ -652,7 +720,11 @@ FALSE_VERSIONS: dict[str, tuple[type[EveryskillError], str, dict[str, Any]]] = {
     "with a hash of nothing": (Conflict, "details_hash", {"version": {"details_hash": FREE}}),
     "with another name": (Conflict, "details_hash", {"version": {"name": "evil"}}),
     "with another message": (Conflict, "details_hash", {"version": {"message": None}}),
-    "with other metadata": (Conflict, "details_hash", {"version": {"metadata": {}}}),
+    "with other metadata": (
+        Conflict,
+        "details_hash",
+        {"version": {"metadata": {"frontmatter": {}}}},
+    ),
     "of another skill": (Conflict, "number must be", {"version": {"skill_id": "x"}}),
     "with another key": (Conflict, "ck_", {"version": {"content_url": "sha256/ff/x"}}),
     "born by somebody else": (Conflict, "its version says", {"event": {"actor_id": "OTHER"}}),
@@ -682,21 +754,53 @@ def test_a_version_that_is_not_so(team: Team, what: str, unchanged: None, count:
 def test_a_publisher_publishes(team: Team, unchanged: None, count: Count) -> None:
     files = tuple(FileEntry(f'f/{n} "\n\u00e4☃', n, FREE, n % 2 == 0) for n in range(5))
     whole = {"metadata": DETAILS["metadata"], "files": files, "message": "a\x01\x1f\x7f\u2028"}
-    content = {"name": "N", "description": "D", "content_type": "text/plain", **whole}
+    kind = "text/plain; charset=utf-8"
+    content = {"name": "N", "description": "D", "content_type": kind, **whole}
     for said in ({}, {**content, "details_hash": details_hash(**content)}):
         with pytest.raises(Undone):
             publish(team, version=said)
     count("roles", allowed=6)
 
 
-@pytest.mark.parametrize("entry", WRONG_SHAPES, ids=str)
-def test_a_manifest_of_another_shape(team: Team, entry: Any, unchanged: None, count: Count) -> None:
-    with (
-        team.connected("publisher") as connection,
-        pytest.raises(psycopg.Error, match="a file has"),
+@pytest.mark.parametrize("what", ODD_VERSIONS)
+def test_a_version_that_no_client_could_read(
+    team: Team, what: str, unchanged: None, count: Count
+) -> None:
+    words, said = ODD_VERSIONS[what]
+    hashes = {_right_hash(said), details_hash(**_said(OF_NOTHING | {"files": ()}))}
+    for digest in sorted(hashes):
+        with team.connected("publisher") as connection, pytest.raises(psycopg.Error, match=words):
+            forge(connection, digest, **said)
+    count("roles", denied=len(hashes))
+
+
+def test_a_version_at_the_limits_is_taken(team: Team, unchanged: None, count: Count) -> None:
+    files = [ENTRY | {"path": f"{n:04}", "size": n} for n in range(999)]
+    last = ENTRY | {"path": "\U0001f600" * 128, "size": 52_428_800, "executable": True}
+    source = {"repository": "x", "commit": "x", "path": "x", "modified": True, "later": "x"}
+    deep = json.loads('{"a":' * 100 + "1" + "}" * 100)
+    said = {"frontmatter": deep, "declared_version": "1", "source": source, "later": [None]}
+    for more in (
+        {},
+        {"files": [*files, last], "metadata": said, "message": "x" * 2000},
+        {"name": "x" * 65_536, "description": "", "content_type": "application/zip"},
     ):
-        forge(connection, files=[entry])
-    count("roles", denied=1)
+        with team.connected("publisher") as connection:
+            forge(connection, _right_hash(more), **more)
+    count("roles", allowed=3)
+
+
+def _said(said: JsonObject) -> JsonObject:
+    usual = {"name": "n", "description": "d", "content_type": "application/json", "message": None}
+    return usual | OF_NOTHING | said
+
+
+def _right_hash(said: JsonObject) -> str:
+    """The hash that is right; another one where no client could make it."""
+    try:
+        return statement_hash(_said(said))
+    except (ValueError, RecursionError):
+        return FREE
 
 
 @pytest.mark.parametrize("value", [1.5, 2**63, -(2**63), 10**30, {"a": [1, [2.25]]}], ids=str)
@@ -704,21 +808,23 @@ def test_a_number_that_other_databases_change(
     team: Team, value: Any, unchanged: None, count: Count
 ) -> None:
     with team.connected("publisher") as connection, pytest.raises(psycopg.Error, match="is whole"):
-        forge(connection, metadata={"x": value})
+        forge(connection, FREE, metadata={"frontmatter": {}, "x": value})
     count("roles", denied=1)
 
 
-def forge(connection: psycopg.Connection[Any], **said: Any) -> None:
-    """Insert a version past the program, with JSON that it would not make."""
+def forge(connection: psycopg.Connection[Any], digest: str, **said: Any) -> None:
+    """Insert a version past the program, with what it would not say of one."""
     connection.execute("UPDATE skills SET latest_version = latest_version + 1 WHERE slug = 'demo'")
-    values = {"files": Jsonb(said.get("files", [])), "metadata": Jsonb(said.get("metadata", {}))}
+    values = _said(said)
+    values |= {name: Jsonb(values[name]) for name in ("files", "metadata")}
     connection.execute(
         "INSERT INTO skill_versions (id, skill_id, version, content_url, content_hash,"
-        " content_type, size_bytes, name, description, files, metadata, details_hash, created_by,"
-        " created_at) SELECT gen_random_uuid()::text, s.id, s.latest_version, 'sha256/ff/' || h, h,"
-        f" 'text/plain', 1, 'n', 'd', %(files)s, %(metadata)s, h, {ME}, {NOW}"
+        " content_type, size_bytes, name, description, files, metadata, message, details_hash,"
+        " created_by, created_at) SELECT gen_random_uuid()::text, s.id, s.latest_version,"
+        " 'sha256/ff/' || h, h, %(content_type)s, 1, %(name)s, %(description)s, %(files)s,"
+        f" %(metadata)s, %(message)s, %(digest)s, {ME}, {NOW}"
         f" FROM skills AS s, (SELECT repeat('f', 64) AS h) AS x WHERE slug = 'demo'".encode(),
-        values,
+        values | {"digest": digest},
     )
 
 
@@ -786,6 +892,52 @@ SKILLS: dict[str, tuple[str, list[str]]] = {
     "two numbers": ("moves by one", ["UPDATE skills SET latest_version = latest_version + 2"]),
     "a number back": ("moves by one", ["UPDATE skills SET latest_version = latest_version - 1"]),
     "an old time": ("time is not", ["UPDATE skills SET updated_at = '2020-01-01'"]),
+    **{
+        f"{column} {value:.30}": (words, [f"UPDATE skills SET {column} = {value}"])
+        for column, words, values in (
+            (
+                "tags",
+                "20 slugs",
+                (
+                    "'[1]'",
+                    "'[null]'",
+                    "'[[]]'",
+                    """'["A"]'""",
+                    """'["a b"]'""",
+                    """'[""]'""",
+                    "'{}'",
+                    "'null'",
+                    """'"a"'""",
+                    "(SELECT jsonb_agg('t' || n) FROM generate_series(1, 21) AS n)",
+                    "to_jsonb(ARRAY[repeat('a', 65)])",
+                ),
+            ),
+            ("category", "is a slug", ("'A'", "''", "'a--b'", "E'a\\n'", "repeat('a', 65)")),
+            ("content", "256 KiB", ("repeat('x', 262145)", "repeat('\u00e4', 131073)")),
+        )
+        for value in values
+    },
+    **{
+        f"a new one with {column} {value:.30}": (
+            words,
+            [
+                "INSERT INTO skills (id, slug, name, description, category, tags, content,"
+                " author_id, created_at, updated_at) SELECT gen_random_uuid()::text, 'fresh',"
+                " s.name, s.description, s.category, s.tags, s.content, {me}, {now}, {now}"
+                " FROM jsonb_populate_record(NULL::skills, jsonb_build_object('name', 'n',"
+                " 'description', 'd', 'tags', '[]'::jsonb) || jsonb_build_object("
+                f"'{column}', {value})) AS s"
+            ],
+        )
+        for column, words, value in (
+            ("tags", "20 slugs", "'[1]'::jsonb"),
+            ("category", "is a slug", "'A'"),
+            ("content", "256 KiB", "repeat('x', 262145)"),
+            ("name", "64 KiB", "''"),
+            ("name", "64 KiB", "repeat('x', 65537)"),
+            ("description", "64 KiB", "repeat('x', 65537)"),
+        )
+    },
     "a counter, from a trigger": (
         "permission denied|triggers only",
         [
@@ -809,11 +961,26 @@ SKILLS: dict[str, tuple[str, list[str]]] = {
 @pytest.mark.parametrize("what", SKILLS)
 def test_a_skill_that_is_not_so(team: Team, what: str, unchanged: None, count: Count) -> None:
     words, forms = SKILLS[what]
-    statements = [form.replace("{own}", team.login("publisher")) for form in forms]
+    values = {"{own}": team.login("publisher"), "{me}": ME, "{now}": NOW}
+    statements = [re.sub(r"\{(own|me|now)\}", lambda m: values[m[0]], form) for form in forms]
     code, said, _ = team.attempt("publisher", statements)
     assert code in ("42501", "23001", "23503", "23505"), (code, said)
     assert re.search(words, said), said
     count("roles", denied=1)
+
+
+def test_a_publisher_puts_odd_labels_right(team: Team, count: Count) -> None:
+    """What somebody with more rights wrote: a change of the rest is not refused for it."""
+    team.known = None
+    with psycopg.connect(team.owner) as owner:
+        owner.execute("UPDATE skills SET tags = '[1]', category = 'Odd' WHERE slug = 'others'")
+    fill = "UPDATE skills SET content = repeat('x', 262144), updated_at = updated_at"
+    tags = "(SELECT jsonb_agg(repeat('t', 62) || n) FROM generate_series(10, 29) AS n)"
+    heal = f"UPDATE skills SET tags = {tags}, category = repeat('c', 64)"
+    for statement in (fill, heal, "UPDATE skills SET tags = '[]', category = NULL, content = NULL"):
+        done = team.attempt("publisher", [f"{statement} WHERE slug = 'others'"])
+        assert done == ("", "", 1)
+    count("roles", allowed=3)
 
 
 # The marks of garbage collection.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
+from everyskill_cli.database.membership import Member, identifier, literal, membership
 from everyskill_cli.database.rights import FUNCTIONS, REVISION_TABLE, RIGHTS, ROLES, Right
 from everyskill_cli.database.schema import LOCK_KEY
 from everyskill_cli.database.tables import metadata
@@ -25,20 +26,6 @@ _SCHEMA: Final = (  # of the registry; a login may have one of its own name that
     "SELECT {} FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
     " WHERE c.oid = to_regclass('everyskill_revision')"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """A login, what it is to be, and whose it is.
-
-    Attributes:
-        role: None takes every role away, and the user.
-        email: of its user; None leaves that as it is.
-    """
-
-    login: str
-    role: Role | None
-    email: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +54,7 @@ def script(connection: Connection, prefix: str, member: Member | None = None) ->
         *_groups(groups),
         *_taken(connection, schema, groups),
         *_given(schema, groups),
-        *(_membership(groups, member) if member is not None else ()),
+        *(membership(groups, member) if member is not None else ()),
     ]
     return [Statement(why=why, sql=sql) for why, sql in parts]
 
@@ -98,17 +85,6 @@ def run(connection: Connection, statements: Sequence[Statement]) -> None:
         raw.exec_driver_sql(statement.sql)
 
 
-def identifier(name: str) -> str:
-    """Quote a name."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(value: str) -> str:
-    """Quote a text, whatever standard_conforming_strings says."""
-    quoted = "'" + value.replace("'", "''") + "'"
-    return "E" + quoted.replace("\\", "\\\\") if "\\" in value else quoted
-
-
 def _opening(schema: str) -> Iterator[tuple[str, str]]:
     yield "One such script, or upgrade, at a time", f"SELECT pg_advisory_xact_lock({LOCK_KEY})"
     yield "Where the registry is", f"SET LOCAL search_path = {identifier(schema)}, pg_temp"
@@ -134,12 +110,16 @@ def _taken(
     connection: Connection, schema: str, groups: dict[Role, str]
 ) -> Iterator[tuple[str, str]]:
     """Start from nothing, so that what was granted by hand does not stay."""
-    everybody = ", ".join(["PUBLIC", *map(identifier, groups.values())])
+    holders = _holders(connection)
     tables = ", ".join(map(identifier, sorted([*metadata.tables, REVISION_TABLE])))
-    yield "No right on a table but those below", f"REVOKE ALL ON TABLE {tables} FROM {everybody}"
+    yield (
+        "No right on a table but those below, whoever gave or passed it on",
+        f"REVOKE ALL ON TABLE {tables} FROM {_everybody(groups, holders, 'table')} CASCADE",
+    )
     yield (
         "Nobody but the owner creates anything beside them, functions above all",
-        f"REVOKE CREATE ON SCHEMA {identifier(schema)} FROM {everybody}",
+        f"REVOKE CREATE ON SCHEMA {identifier(schema)}"
+        f" FROM {_everybody(groups, holders, 'schema')} CASCADE",
     )
     functions = connection.scalars(
         text(
@@ -150,8 +130,49 @@ def _taken(
     )
     yield (
         "Nobody calls a function of the registry but those below",
-        f"REVOKE ALL ON FUNCTION {', '.join(functions)} FROM {everybody}",
+        f"REVOKE ALL ON FUNCTION {', '.join(functions)}"
+        f" FROM {_everybody(groups, holders, 'function')} CASCADE",
     )
+
+
+def strangers(connection: Connection, prefix: str) -> list[str]:
+    """Name who has a right on the registry by themselves, and loses it by the script."""
+    groups = {f"{prefix}_{role}" for role in ROLES}
+    return sorted({name for _, name in _holders(connection)} - groups)
+
+
+def _holders(connection: Connection) -> list[tuple[str, str]]:
+    """List who was granted something on tables, functions and the schema, besides their owners."""
+    rows = connection.execute(
+        text(
+            "WITH here AS ("  # noqa: S608 - a constant in it
+            + _SCHEMA.format("n.oid")
+            + """)
+            SELECT DISTINCT kind, r.rolname::text FROM (
+                SELECT 'table' AS kind, relacl AS acl, relowner AS owner FROM pg_class
+                WHERE relnamespace IN (TABLE here) AND relname = ANY(:tables)
+                UNION ALL
+                SELECT 'table', attacl, relowner FROM pg_attribute
+                JOIN pg_class AS c ON c.oid = attrelid
+                WHERE relnamespace IN (TABLE here) AND relname = ANY(:tables)
+                UNION ALL
+                SELECT 'function', proacl, proowner FROM pg_proc
+                WHERE pronamespace IN (TABLE here) AND starts_with(proname, 'everyskill_')
+                UNION ALL
+                SELECT 'schema', nspacl, nspowner FROM pg_namespace WHERE oid IN (TABLE here)
+            ) AS o CROSS JOIN aclexplode(acl) AS a JOIN pg_roles AS r ON r.oid = a.grantee
+            WHERE a.grantee <> owner AND (kind <> 'schema' OR a.privilege_type = 'CREATE')
+            ORDER BY 1, 2
+            """
+        ),
+        {"tables": [*metadata.tables, REVISION_TABLE]},
+    )
+    return [(kind, name) for kind, name in rows]
+
+
+def _everybody(groups: dict[Role, str], holders: list[tuple[str, str]], kind: str) -> str:
+    found = [name for of, name in holders if of == kind and name not in groups.values()]
+    return ", ".join(["PUBLIC", *map(identifier, [*groups.values(), *found])])
 
 
 def _given(schema: str, groups: dict[Role, str]) -> Iterator[tuple[str, str]]:
@@ -185,28 +206,3 @@ _WHY = {
 def _grant(right: Right, group: str) -> str:
     columns = f" ({', '.join(map(identifier, right.columns))})" if right.columns else ""
     return f"GRANT {right.verb}{columns} ON TABLE {identifier(right.table)} TO {identifier(group)}"
-
-
-def _membership(groups: dict[Role, str], member: Member) -> Iterator[tuple[str, str]]:
-    login = identifier(member.login)
-    others = [identifier(group) for role, group in groups.items() if role != member.role]
-    yield "No other role", f"REVOKE {', '.join(others)} FROM {login}"
-    if member.role is not None:
-        yield f"A {member.role}", f"GRANT {identifier(groups[member.role])} TO {login}"
-    now = "date_trunc('milliseconds', clock_timestamp())"
-    if member.role is None or member.email is not None:
-        kept = "" if member.email is None else f" AND email <> {literal(member.email)}"
-        yield (
-            "The login is nobody else",
-            f"UPDATE users SET db_login = NULL, updated_at = {now}"  # noqa: S608 - quoted by literal
-            f" WHERE db_login = {literal(member.login)}{kept}",
-        )
-    if member.role is not None and member.email is not None:
-        yield (
-            "What it writes is this user's",
-            "INSERT INTO users (id, email, db_login, created_at, updated_at)"  # noqa: S608 - quoted by literal
-            f" VALUES (gen_random_uuid()::text, {literal(member.email)}, {literal(member.login)},"
-            f" {now}, {now}) ON CONFLICT (email) DO UPDATE SET db_login = excluded.db_login,"
-            " updated_at = excluded.updated_at WHERE users.db_login IS DISTINCT FROM"
-            " excluded.db_login",
-        )

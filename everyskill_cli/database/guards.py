@@ -1,7 +1,8 @@
-"""What must stand in a registry's schema, and what is missing or was changed: for ``doctor``.
+"""What must stand in a registry's schema, and what is missing or was changed.
 
-Alembic's comparison is blind to a dropped trigger and a dropped check. The migrations' own SQL is
-the list: what they made last under a name must be there, as they wrote it.
+For ``doctor`` and ``verify``. Alembic's comparison is blind to a dropped trigger and a dropped
+check. On SQLite, and for PostgreSQL's functions and policies, the migrations' own SQL is the list:
+what they made last under a name must be there, as they wrote it. For the rest, see ``shapes``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 
 from everyskill_cli.database.schema import MIGRATIONS
+from everyskill_cli.database.shapes import can_compare_texts, compared
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -20,12 +22,8 @@ if TYPE_CHECKING:
 POSTGRES_FUNCTION: Final = re.compile(
     r"^CREATE (?:OR REPLACE )?FUNCTION (\w+)\((.*?)AS \$\$(.*?)\$\$;", re.M | re.S
 )
-POSTGRES_TRIGGER: Final = re.compile(r"^CREATE (?:CONSTRAINT )?TRIGGER (\w+) .*? ON (\w+)", re.M)
 POSTGRES_POLICY: Final = re.compile(r"^CREATE POLICY (\w+) ON (\w+) (.*?);", re.M | re.S)
 POSTGRES_ROWS: Final = re.compile(r"^ALTER TABLE (\w+) ENABLE ROW LEVEL SECURITY;", re.M)
-POSTGRES_NAMED: Final = re.compile(
-    r"(?:CONSTRAINT|CREATE INDEX|CREATE UNIQUE INDEX) ((?:pk|uq|fk|ck|ix)_\w+)"
-)
 
 
 def differences(connection: Connection, migrations: Path = MIGRATIONS) -> list[str]:
@@ -34,6 +32,11 @@ def differences(connection: Connection, migrations: Path = MIGRATIONS) -> list[s
     files = sorted((migrations / "versions").glob(f"*.{dialect}.sql"))
     script = "\n".join(file.read_text(encoding="utf-8") for file in files)
     return _sqlite(connection, script) if dialect == "sqlite" else _postgresql(connection, script)
+
+
+def compares_texts(connection: Connection) -> bool:
+    """Tell whether what checks, defaults and indexes say is compared, not only their shape."""
+    return connection.dialect.name == "sqlite" or can_compare_texts(connection)
 
 
 def _sqlite(connection: Connection, script: str) -> list[str]:
@@ -45,23 +48,31 @@ def _sqlite(connection: Connection, script: str) -> list[str]:
         wanted = dict(model.execute("SELECT name, sql FROM sqlite_master"))
     finally:
         model.close()
-    rows = connection.execute(text("SELECT name, sql FROM sqlite_master"))
+    rows = connection.execute(text("SELECT name, sql, type, tbl_name FROM sqlite_master")).all()
     found: dict[str, str | None] = {row.name: row.sql for row in rows}
     return [
-        f"{name} is missing" if name not in found else f"{name} was changed"
-        for name, sql in sorted(wanted.items())
-        if found.get(name, "missing") != sql
+        *(
+            f"{name} is missing" if name not in found else f"{name} was changed"
+            for name, sql in sorted(wanted.items())
+            if found.get(name, "missing") != sql
+        ),
+        *(
+            f"{row.name} on {row.tbl_name} is not ours"
+            for row in rows
+            if row.type == "trigger" and row.name not in wanted and row.tbl_name in wanted
+        ),
     ]
 
 
 def _postgresql(connection: Connection, script: str) -> list[str]:
-    return [
+    schema = _schema(connection)["schema"]
+    found = [
         *_functions(connection, script),
         *_strangers(connection),
-        *_triggers(connection, script),
+        *compared(connection, schema),
         *_policies(connection, script),
-        *_constraints(connection, script),
     ]
+    return list(dict.fromkeys(found))  # a unique constraint and its index have one name
 
 
 def _functions(connection: Connection, script: str) -> list[str]:
@@ -113,23 +124,6 @@ def _strangers(connection: Connection) -> list[str]:
     return list(found)
 
 
-def _triggers(connection: Connection, script: str) -> list[str]:
-    rows = connection.execute(
-        text(
-            "SELECT tgname, relname, tgenabled::text"
-            " FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid"
-            " WHERE relnamespace = to_regnamespace(:schema)"
-        ),
-        _schema(connection),
-    )
-    found = {(row.tgname, row.relname): row.tgenabled for row in rows}
-    return [
-        f"{name} is " + ("switched off" if (name, table) in found else "missing")
-        for name, table in POSTGRES_TRIGGER.findall(script)
-        if found.get((name, table)) not in ("O", "A")  # fires for everyone, or always
-    ]
-
-
 def _policies(connection: Connection, script: str) -> list[str]:
     """Compare which rows whom a policy lets at, in the server's own words; none but ours stands."""
     tables = POSTGRES_ROWS.findall(script)
@@ -170,22 +164,6 @@ def _policies(connection: Connection, script: str) -> list[str]:
         ),
         *(f"{name} on {table} is not ours" for name, table in found.keys() - wanted.keys()),
     ]
-
-
-def _constraints(connection: Connection, script: str) -> list[str]:
-    found = set(
-        connection.scalars(
-            text(
-                "SELECT conname FROM pg_constraint"
-                " WHERE connamespace = to_regnamespace(:schema) AND convalidated"
-                " UNION SELECT relname FROM pg_class"
-                " WHERE relnamespace = to_regnamespace(:schema) AND relkind = 'i'"
-            ),
-            _schema(connection),
-        )
-    )
-    wanted = {name[:63] for name in POSTGRES_NAMED.findall(script)}  # a server's names end there
-    return [f"{name} is missing" for name in sorted(wanted - found)]
 
 
 def _schema(connection: Connection) -> dict[str, str]:

@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 ROLES: Final[tuple[Role, ...]] = ("reader", "rater", "publisher")
 REVISION_TABLE: Final = "everyskill_revision"
 FUNCTIONS: Final = (  # that a client's own statements and the triggers behind them call
+    "everyskill_are_tags(jsonb)",
     "everyskill_by_client(oid)",
+    "everyskill_check_labels(text, jsonb, text)",
     "everyskill_forbid(text)",
     "everyskill_is_now(timestamp with time zone)",
     "everyskill_is_owner()",
+    "everyskill_is_slug(text)",
     "everyskill_me()",
     "everyskill_raise(text)",
 )

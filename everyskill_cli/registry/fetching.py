@@ -115,7 +115,7 @@ def _require_standing(registry: Registry, version: SkillVersion) -> None:
     """Find that nobody has purged a version meanwhile; who cannot be asked has not."""
     try:
         with registry.database.reading() as tx:
-            is_there = versions.find(tx, version.skill_id, version.version) is not None
+            is_there = versions.find(tx, version.skill_id, version.version, whole=False) is not None
             is_purged = bool(versions.purged(tx, [version.content_url]))
             why = because(tx, version)
     except Unavailable:

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from everyskill_cli.database.grants import Binding, Member, binding, is_open, run, script
+from everyskill_cli.database.grants import Binding, binding, is_open, run, script, strangers
+from everyskill_cli.database.membership import Member
 from everyskill_cli.database.rights import standing
 from everyskill_cli.errors import Forbidden, NotFound, NotReady, UsageError
 from everyskill_cli.model import Finding, GrantsAnswer, Role
@@ -59,7 +60,7 @@ def grants(registry: Registry, wish: Wish, *, apply: bool) -> GrantsAnswer:
             "Roles need PostgreSQL: see docs/security.md.",
         )
     with registry.database.reading() as tx:
-        warnings = _warnings(tx, member)
+        warnings = _warnings(tx, member) + _taken(tx, wish.prefix)
         statements = tuple(script(tx, wish.prefix, member))
         is_owner = standing(tx).is_owner
     if not apply:
@@ -108,6 +109,13 @@ def _warnings(tx: Transaction, member: Member | None) -> tuple[Finding, ...]:
             "Make it first, with a password of its own: createuser --pwprompt NAME",
         )
     return tuple(Finding(rule, message) for rule, message in _moved(member, before))
+
+
+def _taken(tx: Transaction, prefix: str) -> tuple[Finding, ...]:
+    """Say who has rights by another way than the groups; the script takes them away."""
+    names = ", ".join(strangers(tx, prefix))
+    message = f"What was granted past the roles is taken away by this script, from: {names}."
+    return (Finding("taken", message),) if names else ()
 
 
 def _moved(member: Member, before: Binding) -> list[tuple[str, str]]:

@@ -79,9 +79,9 @@ def number_meant(
     return published
 
 
-def find_version(tx: Transaction, found: Found, number: int) -> SkillVersion:
-    """Read a version by its number, or NotFound."""
-    version = versions.find(tx, found.skill.id, number)
+def find_version(tx: Transaction, found: Found, number: int, *, whole: bool = True) -> SkillVersion:
+    """Read a version by its number, or NotFound; whole, or without its manifest and metadata."""
+    version = versions.find(tx, found.skill.id, number, whole=whole)
     if version is None:
         slug, latest = found.skill.slug, found.skill.latest_version
         raise NotFound(

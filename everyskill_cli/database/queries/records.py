@@ -178,9 +178,21 @@ def said(stored: Any) -> JsonObject:
 
 
 def _texts(stored: Any) -> tuple[str, ...]:
-    if not isinstance(stored, list) or not all(isinstance(item, str) for item in stored):
-        raise UnreadableValue(f"{stored!r:.40} is no list of texts")
-    return tuple(stored)
+    """Read tags: what is none is left out, because it must not end every list that meets it.
+
+    Tags are part of no version, and whoever publishes next with ``--tag`` replaces them.
+    """
+    items = stored if isinstance(stored, list) else []
+    return tuple(item for item in items if isinstance(item, str))
+
+
+def declared_version(stored: Any) -> str | None:
+    """Read the version that a skill names itself; None where nobody can read it.
+
+    Lists of versions need nothing else of the metadata: reading one version whole refuses it.
+    """
+    found = stored.get("declared_version") if isinstance(stored, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def _from_row(kind: type[DataclassInstance], name: str, value: Any) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, delete, func, select, update
 
 from everyskill_cli.chain import GENESIS
-from everyskill_cli.database.faults import hidden
+from everyskill_cli.database.faults import UnreadableValue, hidden
 from everyskill_cli.database.queries import records
 from everyskill_cli.database.tables import (
     condemned,
@@ -153,7 +154,7 @@ def purged(connection: Connection, content_urls: Iterable[str]) -> set[str]:
 def manifests(
     connection: Connection, version_ids: Iterable[str]
 ) -> dict[str, tuple[FileEntry, ...]]:
-    """Read what some versions hold, by their ids."""
+    """Read what some versions hold, by their ids; absent where nobody can read it."""
     found: dict[str, tuple[FileEntry, ...]] = {}
     for chunk in records.chunks(version_ids):
         for version_id, files in connection.execute(
@@ -161,18 +162,30 @@ def manifests(
                 skill_versions.c.id.in_(chunk)
             )
         ):
-            found[version_id] = records.manifest(files)
+            with suppress(UnreadableValue):
+                found[version_id] = records.manifest(files)
     return found
 
 
-def find(connection: Connection, skill_id: str, number: int) -> SkillVersion | None:
-    """Read one version whole."""
+def find(
+    connection: Connection, skill_id: str, number: int, *, whole: bool = True
+) -> SkillVersion | None:
+    """Read one version.
+
+    Args:
+        connection: a reading one.
+        skill_id: whose version.
+        number: of the version.
+        whole: with its manifest and metadata; without, both are empty, and a version in which
+            they cannot be read can still be withdrawn.
+    """
+    left_out: dict[str, object] = {} if whole else {"files": (), "metadata": {}}
     row = connection.execute(
-        select(skill_versions).where(
+        select(*(column for column in skill_versions.c if column.name not in left_out)).where(
             skill_versions.c.skill_id == skill_id, skill_versions.c.version == number
         )
     ).one_or_none()
-    return None if row is None else records.record(SkillVersion, row)
+    return None if row is None else records.record(SkillVersion, row, derived=left_out)
 
 
 def any_exist(connection: Connection) -> bool:
@@ -265,7 +278,7 @@ def _summary_columns() -> Select[Any]:
 def _summary(row: Row[Any], pointers: tuple[int | None, int | None]) -> VersionSummary:
     derived = {
         "status": _status(row, *pointers),
-        "declared_version": records.said(row.metadata).get("declared_version"),
+        "declared_version": records.declared_version(row.metadata),
     }
     return records.record(VersionSummary, row, derived=derived)
 

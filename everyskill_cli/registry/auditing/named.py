@@ -65,7 +65,8 @@ def find_named(tx: Transaction, references: Iterable[Reference]) -> Named:
         slugs[reference.slug] = None
         if reference.version is not None:
             number = number_to_show(found, reference)
-            numbers.add((reference.slug, find_version(tx, found, number).version))
+            version = find_version(tx, found, number, whole=False)
+            numbers.add((reference.slug, version.version))
     whole = {reference.slug for reference in wanted if reference.version is None}
     return Named(
         names=tuple(dict.fromkeys(reference.slug for reference in wanted)),

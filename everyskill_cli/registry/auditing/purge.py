@@ -108,7 +108,7 @@ def _number(reference: Reference) -> int:
 
 
 def _plan(tx: Transaction, slug: str, number: int) -> _Plan:
-    version = find_version(tx, find_skill(tx, slug), number)
+    version = find_version(tx, find_skill(tx, slug), number, whole=False)
     key = version.content_url
     holders = tuple(purging.holders(tx, key))
     heirs = {
@@ -145,12 +145,11 @@ def _texts(registry: Registry, plan: _Plan) -> tuple[dict[str, str | None], tupl
     notes: list[Finding] = []
     for skill_id, number in plan.heirs.items():
         texts[skill_id] = None
-        with registry.database.reading() as tx:
-            heir = None if number is None else versions.find(tx, skill_id, number)
-        if heir is None:
-            continue
         try:
-            texts[skill_id] = excerpt(read_text(registry, heir).removeprefix("\ufeff"))
+            with registry.database.reading() as tx:
+                heir = None if number is None else versions.find(tx, skill_id, number)
+            if heir is not None:
+                texts[skill_id] = excerpt(read_text(registry, heir).removeprefix("\ufeff"))
         except IntegrityFailure as error:
             notes.append(Finding("search-copy", f"Search finds nothing of it: {error.message}"))
     return texts, tuple(notes)
@@ -198,7 +197,7 @@ def _append(
         turn = {holder.skill_id: holder for holder in reversed(waiting)}  # of each the lowest
         acts = []
         for holder in turn.values():
-            version = versions.find(tx, holder.skill_id, holder.version)
+            version = versions.find(tx, holder.skill_id, holder.version, whole=False)
             assert version is not None  # noqa: S101 - read under the lock a moment ago
             act = events.Act(
                 id=str(uuid.uuid4()),

@@ -134,7 +134,7 @@ def _write(
             versions.reprieve(tx, mark)
         _add_versions(tx, born, user_id)
     for row in moved:
-        row.version = versions.find(tx, row.skill_id, row.decision.version)
+        row.version = versions.find(tx, row.skill_id, row.decision.version, whole=False)
         row.at = records.now(tx)
     if born or moved:
         _append_events(tx, (*born, *moved), user_id)

@@ -269,7 +269,7 @@ def _is_done(newest: Sequence[VersionEvent], kind: EventKind, expect: int | None
 
 def _standing(tx: Transaction, found: Found, number: int, newest: Sequence[VersionEvent]) -> Step:
     """Say that a version is the published one already; and why, where that is the last news."""
-    version = find_version(tx, found, number)
+    version = find_version(tx, found, number, whole=False)
     if newest and newest[0].version == newest[0].published_version == number:
         event = newest[0]
         return Step(
@@ -282,7 +282,7 @@ def _named(
     tx: Transaction, found: Found, reference: Reference
 ) -> tuple[SkillVersion, VersionSummary]:
     """Find the version that is to be withdrawn or taken back, and how it stands."""
-    version = find_version(tx, found, number_to_use(found, reference))
+    version = find_version(tx, found, number_to_use(found, reference), whole=False)
     state = versions.summary(tx, version, found.pointers)
     choices.require_whole(tx, found, version, state)
     return version, state

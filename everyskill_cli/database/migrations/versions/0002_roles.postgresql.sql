@@ -67,31 +67,18 @@ BEGIN
     RETURN value::text;
 END $$;
 
--- The same of a manifest, whose entries have one shape: a thousand files in a few milliseconds.
-CREATE FUNCTION everyskill_canonical_files(files jsonb) RETURNS text LANGUAGE plpgsql IMMUTABLE
+-- The same of a manifest, whose entries have the shape that is checked below: a thousand files in a
+-- few milliseconds.
+CREATE FUNCTION everyskill_canonical_files(files jsonb) RETURNS text LANGUAGE sql IMMUTABLE
 SET search_path FROM CURRENT AS $$
-BEGIN
-    IF EXISTS (
-        SELECT FROM jsonb_array_elements(files) AS m (entry)
-        WHERE jsonb_typeof(m.entry) IS DISTINCT FROM 'object'
-            OR jsonb_typeof(m.entry -> 'path') IS DISTINCT FROM 'string'
-            OR jsonb_typeof(m.entry -> 'executable') IS DISTINCT FROM 'boolean'
-            OR coalesce(m.entry ->> 'sha256', '') !~ '^[0-9a-f]{64}$'
-            OR (m.entry -> 'size')::text !~ '^[0-9]{1,18}$'
-            OR m.entry - ARRAY['path', 'executable', 'sha256', 'size'] <> '{}'::jsonb
-    ) THEN
-        PERFORM everyskill_raise('skill_versions: a file has a path, a size, a sha256 and executable');
-    END IF;
-    RETURN '[' || coalesce((
-        SELECT string_agg(
-            '{"executable":' || (m.entry -> 'executable')::text
-                || ',"path":' || (m.entry -> 'path')::text
-                || ',"sha256":' || (m.entry -> 'sha256')::text
-                || ',"size":' || (m.entry -> 'size')::text || '}',
-            ',' ORDER BY m.place)
-        FROM jsonb_array_elements(files) WITH ORDINALITY AS m (entry, place)
-    ), '') || ']';
-END $$;
+    SELECT '[' || coalesce(string_agg(
+        '{"executable":' || (m.entry -> 'executable')::text
+            || ',"path":' || (m.entry -> 'path')::text
+            || ',"sha256":' || (m.entry -> 'sha256')::text
+            || ',"size":' || (m.entry -> 'size')::text || '}',
+        ',' ORDER BY m.place), '') || ']'
+    FROM jsonb_array_elements(files) WITH ORDINALITY AS m (entry, place)
+$$;
 
 CREATE FUNCTION everyskill_details_hash(v skill_versions) RETURNS text LANGUAGE sql IMMUTABLE
 SET search_path FROM CURRENT AS $$
@@ -104,6 +91,97 @@ SET search_path FROM CURRENT AS $$
             || ',"name":' || to_json(v.name)::text || '}',
         'UTF8')), 'hex')
 $$;
+
+-- What readers of a registry rely on (docs/format.md): a value of another shape would end every
+-- command that meets it. In every condition what is absent or NULL is another shape.
+
+CREATE FUNCTION everyskill_is_slug(value text) RETURNS boolean LANGUAGE sql IMMUTABLE
+SET search_path FROM CURRENT AS $$
+    SELECT coalesce(length(value) <= 64 AND value ~ '^[a-z0-9]+(-[a-z0-9]+)*$', false)
+$$;
+
+CREATE FUNCTION everyskill_are_tags(tags jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE
+SET search_path FROM CURRENT AS $$
+    SELECT CASE WHEN jsonb_typeof(tags) = 'array' THEN jsonb_array_length(tags) <= 20 AND NOT EXISTS (
+        SELECT FROM jsonb_array_elements(tags) AS m (tag)
+        WHERE jsonb_typeof(m.tag) <> 'string' OR NOT everyskill_is_slug(m.tag #>> '{}')
+    ) ELSE false END
+$$;
+
+-- Of at most a thousand files, each once, by path in the order of code points.
+CREATE FUNCTION everyskill_are_files(files jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE
+SET search_path FROM CURRENT AS $$
+    SELECT CASE WHEN jsonb_typeof(files) = 'array' THEN jsonb_array_length(files) <= 1000 AND coalesce((
+        SELECT bool_and(CASE WHEN jsonb_typeof(f.entry) = 'object' THEN coalesce(
+            jsonb_typeof(f.entry -> 'path') = 'string'
+                AND octet_length(f.entry ->> 'path') BETWEEN 1 AND 512
+                AND (f.before IS NULL OR f.before COLLATE "C" < f.entry ->> 'path')
+                AND jsonb_typeof(f.entry -> 'executable') = 'boolean'
+                AND jsonb_typeof(f.entry -> 'sha256') = 'string'
+                AND f.entry ->> 'sha256' ~ '^[0-9a-f]{64}$'
+                AND (f.entry -> 'size')::text ~ '^[0-9]{1,8}$'
+                AND f.entry - ARRAY['path', 'executable', 'sha256', 'size'] = '{}'::jsonb,
+            false) ELSE false END)
+        FROM (
+            SELECT m.entry, lag(m.entry ->> 'path') OVER (ORDER BY m.place) AS before
+            FROM jsonb_array_elements(files) WITH ORDINALITY AS m (entry, place)
+        ) AS f
+    ), true) ELSE false END
+$$;
+
+-- What a version says of itself beside its columns; other keys are of clients to come.
+CREATE FUNCTION everyskill_is_said(metadata jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE
+SET search_path FROM CURRENT AS $$
+    SELECT CASE WHEN jsonb_typeof(metadata) = 'object' THEN octet_length(metadata::text) <= 1048576
+        AND NOT jsonb_path_exists(metadata, '$.**{110}')
+        AND coalesce(jsonb_typeof(metadata -> 'frontmatter') = 'object', false)
+        AND coalesce(jsonb_typeof(metadata -> 'declared_version'), 'string') = 'string'
+        AND CASE coalesce(jsonb_typeof(metadata -> 'source'), 'absent')
+            WHEN 'absent' THEN true
+            WHEN 'object' THEN NOT EXISTS (
+                SELECT FROM jsonb_each(metadata -> 'source') AS m
+                WHERE jsonb_typeof(m.value) <> CASE m.key WHEN 'modified' THEN 'boolean' ELSE 'string' END
+            )
+            ELSE false END
+    ELSE false END
+$$;
+
+CREATE FUNCTION everyskill_check_version(v skill_versions) RETURNS void LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+BEGIN
+    IF NOT everyskill_are_files(v.files) THEN
+        PERFORM everyskill_raise('skill_versions: a file has a path, a size, a sha256 and executable, and its place');
+    END IF;
+    IF NOT everyskill_is_said(v.metadata) THEN
+        PERFORM everyskill_raise('skill_versions: metadata has a map, frontmatter, and little else');
+    END IF;
+    IF (v.content_type IN ('application/zip', 'text/markdown; charset=utf-8', 'text/plain; charset=utf-8',
+            'application/json', 'application/yaml', 'application/toml')) IS NOT TRUE
+    THEN
+        PERFORM everyskill_raise('skill_versions: the content_type is none of a skill');
+    END IF;
+    IF (octet_length(v.name) BETWEEN 1 AND 65536 AND octet_length(v.description) <= 65536) IS NOT TRUE THEN
+        PERFORM everyskill_raise('skill_versions: name and description have 64 KiB at most');
+    END IF;
+    IF v.details_hash IS DISTINCT FROM everyskill_details_hash(v) THEN
+        PERFORM everyskill_raise('skill_versions: details_hash is not the hash of the version');
+    END IF;
+END $$;
+
+-- What clients set of a skill; of a change only what changed, so that odd values can be put right.
+CREATE FUNCTION everyskill_check_labels(category text, tags jsonb, content text) RETURNS void LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+BEGIN
+    IF category IS NOT NULL AND NOT everyskill_is_slug(category) THEN
+        PERFORM everyskill_raise('skills: a category is a slug');
+    END IF;
+    IF tags IS NOT NULL AND NOT everyskill_are_tags(tags) THEN
+        PERFORM everyskill_raise('skills: tags are a list of 20 slugs at most');
+    END IF;
+    IF octet_length(content) > 262144 THEN
+        PERFORM everyskill_raise('skills: the copy for search has 256 KiB at most');
+    END IF;
+END $$;
 
 -- What a login that is not the owner adds is its own user's, of now, and what it claims is so. Under
 -- another isolation than READ COMMITTED it would not see what was purged or condemned meanwhile.
@@ -138,15 +216,18 @@ BEGIN
     ELSIF TG_TABLE_NAME = 'skills' THEN
         signed := NEW.author_id;
         claimed := NEW.created_at;
-        IF NOT everyskill_is_now(NEW.updated_at) THEN
+        IF everyskill_is_now(NEW.updated_at) IS NOT TRUE THEN
             PERFORM everyskill_raise('skills: the time is not the database''s');
+        END IF;
+        PERFORM everyskill_check_labels(NEW.category, NEW.tags, NEW.content);
+        IF (octet_length(NEW.name) BETWEEN 1 AND 65536 AND octet_length(NEW.description) <= 65536) IS NOT TRUE
+        THEN
+            PERFORM everyskill_raise('skills: name and description have 64 KiB at most');
         END IF;
     ELSIF TG_TABLE_NAME = 'skill_versions' THEN
         signed := NEW.created_by;
         claimed := NEW.created_at;
-        IF NEW.details_hash IS DISTINCT FROM everyskill_details_hash(NEW) THEN
-            PERFORM everyskill_raise('skill_versions: details_hash is not the hash of the version');
-        END IF;
+        PERFORM everyskill_check_version(NEW);
     ELSE
         signed := NEW.actor_id;
         claimed := NEW.created_at;
@@ -167,7 +248,7 @@ END $$;
 CREATE FUNCTION everyskill_skills_signed() RETURNS trigger LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
 BEGIN
-    IF NOT everyskill_by_client(TG_RELID) OR everyskill_is_owner() THEN
+    IF everyskill_by_client(TG_RELID) IS FALSE OR everyskill_is_owner() THEN
         RETURN NEW;
     END IF;
     IF everyskill_me() IS NULL THEN
@@ -177,6 +258,12 @@ BEGIN
     THEN
         PERFORM everyskill_raise('skills: the time is not the database''s');
     END IF;
+    PERFORM everyskill_check_labels(
+        CASE WHEN NEW.category IS DISTINCT FROM OLD.category THEN NEW.category END,
+        CASE WHEN NEW.tags IS DISTINCT FROM OLD.tags THEN NEW.tags END,
+        CASE WHEN octet_length(NEW.content) > 262144 AND NEW.content IS DISTINCT FROM OLD.content
+            THEN NEW.content END
+    );
     RETURN NEW;
 END $$;
 
@@ -185,7 +272,7 @@ END $$;
 CREATE FUNCTION everyskill_owner_only() RETURNS trigger LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
 BEGIN
-    IF NOT everyskill_is_owner() THEN
+    IF everyskill_is_owner() IS NOT TRUE THEN
         PERFORM everyskill_forbid(format('%s: %s is the owner''s of the registry', TG_TABLE_NAME, TG_OP));
     END IF;
     RETURN NULL;
@@ -212,7 +299,7 @@ END $$;
 CREATE FUNCTION everyskill_condemned_used() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-    IF NOT everyskill_is_owner() AND NOT EXISTS (
+    IF everyskill_is_owner() IS NOT TRUE AND NOT EXISTS (
         SELECT FROM skill_versions
         WHERE content_url = OLD.content_url AND created_by = everyskill_me()
             AND created_at >= date_trunc('milliseconds', transaction_timestamp())
