@@ -11,10 +11,10 @@ import pytest
 
 from everyskill_cli.database.queries import garbage
 from everyskill_cli.errors import Conflict, NotReady, Unavailable, UsageError
-from everyskill_cli.model import Reference
+from everyskill_cli.model import STALE_MARK, Reference
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.auditing import condemning, gc
-from everyskill_cli.registry.auditing.condemning import STALE, remove_all
+from everyskill_cli.registry.auditing.condemning import remove_all
 from everyskill_cli.registry.auditing.gc import GcOptions, collect
 from everyskill_cli.registry.auditing.pile import Pile
 from everyskill_cli.registry.auditing.purge import purge
@@ -264,7 +264,7 @@ def test_an_object_that_came_into_use_after_the_look_stays(yard: Yard) -> None:
 def test_an_object_is_left_to_the_collector_that_marked_it_unless_that_one_died(yard: Yard) -> None:
     [key] = yard.plant("a")
     with yard.registry.database.writing() as tx:
-        first = garbage.condemn(tx, key, STALE)
+        first = garbage.condemn(tx, key, STALE_MARK)
     assert first is not None
     answer = yard.collect(delete=True)
     assert (answer.status, answer.deleted) == ("unchanged", 0)
@@ -281,10 +281,10 @@ def test_an_object_is_left_to_the_collector_that_marked_it_unless_that_one_died(
 def test_of_two_collectors_one_marks_an_object(yard: Yard) -> None:
     keys = yard.plant("a", "b", "c")
     with yard.registry.database.writing() as tx:
-        marks = [garbage.condemn(tx, key, STALE) for key in keys]
-        assert [garbage.condemn(tx, key, STALE) for key in keys] == [None] * 3
+        marks = [garbage.condemn(tx, key, STALE_MARK) for key in keys]
+        assert [garbage.condemn(tx, key, STALE_MARK) for key in keys] == [None] * 3
         assert all(mark is not None and garbage.finish(tx, mark) for mark in marks)
-        again = [garbage.condemn(tx, key, STALE) for key in keys]
+        again = [garbage.condemn(tx, key, STALE_MARK) for key in keys]
     for before, after in zip(marks, again, strict=True):
         assert before is not None and after is not None and before.since < after.since
 

@@ -11,9 +11,8 @@ import pytest
 
 from everyskill_cli.database.queries import garbage
 from everyskill_cli.errors import Conflict, NotFound, NotReady, UsageError
-from everyskill_cli.model import DeletionAnswer, Opinion, PurgeAnswer, Reference
+from everyskill_cli.model import STALE_MARK, DeletionAnswer, Opinion, PurgeAnswer, Reference
 from everyskill_cli.registry.auditing import taking
-from everyskill_cli.registry.auditing.condemning import STALE
 from everyskill_cli.registry.auditing.deletion import delete_skill
 from everyskill_cli.registry.auditing.purge import purge
 from everyskill_cli.registry.rate import rate
@@ -429,7 +428,7 @@ def test_with_a_skills_purged_rows_goes_the_refusal_of_their_bytes(yard: Yard) -
 def test_an_object_that_a_collector_is_about_to_delete_is_left_to_it(yard: Yard) -> None:
     [orphan] = yard.plant("a")
     with yard.registry.database.writing() as tx:
-        assert garbage.condemn(tx, orphan, STALE)
+        assert garbage.condemn(tx, orphan, STALE_MARK)
     [each] = taking.take_out(yard.registry, [orphan], is_purged=False)
     assert each.status == "busy"
     yard.age_marks()
