@@ -53,7 +53,7 @@ class Removal(NamedTuple):
 class _Flight:
     """One object that is marked, and its deletion under way."""
 
-    mark: Condemned
+    claim: garbage.Claim
     deletion: Future[None]
 
 
@@ -124,13 +124,13 @@ class _Flights:
             yield _land(self.registry, self.flying.popleft())
 
 
-def _mark(registry: Registry, key: str, *, is_purged: bool) -> Condemned | Removal:
+def _mark(registry: Registry, key: str, *, is_purged: bool) -> garbage.Claim | Removal:
     try:
         for _ in range(TRIES if is_purged else 1):  # of several purges at once each wins one
             with registry.database.writing() as tx:
-                mark = garbage.condemn(tx, key, timedelta() if is_purged else STALE_MARK)
-            if mark is not None:
-                return mark
+                claim = garbage.condemn(tx, key, timedelta() if is_purged else STALE_MARK)
+            if claim is not None:
+                return claim
     except ObjectInUse:
         return Removal(key, "kept")
     except EveryskillError as error:
@@ -160,19 +160,20 @@ def _now() -> tuple[float, float]:
 def _land(registry: Registry, flight: _Flight) -> Removal:
     """Wait for a deletion, and let publishers of the same bytes go on.
 
-    Where the store did not answer it may still delete: then the mark keeps publishers waiting.
+    Where the store did not answer it may still delete: then the mark keeps publishers waiting. So
+    it does where another may, from whom the mark was taken over.
     """
-    key, error = flight.mark.content_url, None
+    (mark, is_shared), error = flight.claim, None
     try:
         flight.deletion.result()
     except EveryskillError as failure:
         error = failure
     try:
-        if error is None or isinstance(error, Forbidden | NotReady | _Late):
-            _finish(registry, flight.mark, is_deleted=error is None)
+        if not is_shared and (error is None or isinstance(error, Forbidden | NotReady | _Late)):
+            _finish(registry, mark, is_deleted=error is None)
     except EveryskillError as failure:
         error = error or failure
-    return Removal(key, "deleted" if error is None else "failed", error)
+    return Removal(mark.content_url, "deleted" if error is None else "failed", error)
 
 
 def _finish(registry: Registry, mark: Condemned, *, is_deleted: bool) -> None:
