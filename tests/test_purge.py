@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -564,6 +565,21 @@ def test_how_far_a_deletion_is_can_be_seen_and_stopped(yard: Yard) -> None:
 
 
 @on_one
+def test_ctrl_c_ends_a_deletion_between_two_objects(yard: Yard, forks: Forks) -> None:
+    for number in range(10):
+        yard.publish(f"Text {number}.")
+    line = ("purge", "demo", "--everything", "--reason", WHY, "--yes", "--json")
+    fork = forks.start(line, env=yard.env, halt_after="INSERT INTO condemned").wait_until_halted()
+    os.kill(fork.pid, signal.SIGINT)
+    done = fork.resume().wait()
+    counts = Counter(each["status"] for each in done.json["objects"])
+    assert (done.code, done.json["status"], set(counts)) == (130, "deleted", {"deleted", "skipped"})
+    assert "objects-left" in {each["rule"] for each in done.json["warnings"]}
+    assert set(yard.marks().values()) == {True}
+    assert yard.collect(delete=True, force=True).deleted == counts["skipped"]
+
+
+@on_one
 def test_a_missing_skill_is_not_found(yard: Yard) -> None:
     for act in (lambda: purged(yard, "nothing@1"), lambda: deleted(yard, "nothing")):
         with pytest.raises(NotFound, match="no skill nothing"):
@@ -581,6 +597,7 @@ class Victims:
     def __init__(self, yard: Yard, forks: Forks, whole: bool) -> None:
         self._yard, self._forks, self._whole = yard, forks, whole
         self._made = 0
+        self._needed = yard.stored()
 
     def rehearse(self) -> list[str]:
         """The steps of a purge that nobody kills."""
@@ -599,9 +616,10 @@ class Victims:
         standing = yard.site.audit(slug)
         if self._whole:
             assert standing.events == ()
-            if key in yard.stored():  # its rows are gone, and so is what named it
-                yard.age_marks()
-                assert yard.collect(delete=True).deleted >= 1
+            left = len(yard.stored() - self._needed)  # no row names them any more
+            yard.age_marks()
+            assert yard.collect(delete=True, force=True).deleted == left
+            assert yard.stored() == self._needed
         else:
             assert standing.events == ("publish", "publish", "purge")
             assert yard.site.standing(f"{slug}-copy").events == ("publish", "purge")
