@@ -57,7 +57,9 @@ class Steps:
         self._after = list(after)
         self._signal = signal_
         self._taken = -1
-        self._lock = threading.Lock()  # many skills are stored by several threads
+        # Many skills are stored by several threads; what hears Ctrl-C while we are halted in here
+        # takes steps too.
+        self._lock = threading.RLock()
 
     def take(self, name: str) -> None:
         """Note that a step was taken."""

@@ -11,10 +11,10 @@ import pytest
 
 from everyskill_cli.database.queries import garbage
 from everyskill_cli.errors import Conflict, NotReady, Unavailable, UsageError
-from everyskill_cli.model import Reference
+from everyskill_cli.model import STALE_MARK, Reference
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.auditing import condemning, gc
-from everyskill_cli.registry.auditing.condemning import STALE, remove_all
+from everyskill_cli.registry.auditing.condemning import remove_all
 from everyskill_cli.registry.auditing.gc import GcOptions, collect
 from everyskill_cli.registry.auditing.pile import Pile
 from everyskill_cli.registry.auditing.purge import purge
@@ -264,7 +264,7 @@ def test_an_object_that_came_into_use_after_the_look_stays(yard: Yard) -> None:
 def test_an_object_is_left_to_the_collector_that_marked_it_unless_that_one_died(yard: Yard) -> None:
     [key] = yard.plant("a")
     with yard.registry.database.writing() as tx:
-        first = garbage.condemn(tx, key, STALE)
+        first = garbage.condemn(tx, key, STALE_MARK)
     assert first is not None
     answer = yard.collect(delete=True)
     assert (answer.status, answer.deleted) == ("unchanged", 0)
@@ -273,7 +273,7 @@ def test_an_object_is_left_to_the_collector_that_marked_it_unless_that_one_died(
     yard.age_marks()
     assert yard.collect(delete=True).deleted == 1
     with yard.registry.database.writing() as tx:
-        assert not garbage.finish(tx, first)  # it is not its mark any more
+        assert not garbage.finish(tx, first.mark)  # it is not its mark any more
     assert yard.marks() == {key: True}
 
 
@@ -281,12 +281,12 @@ def test_an_object_is_left_to_the_collector_that_marked_it_unless_that_one_died(
 def test_of_two_collectors_one_marks_an_object(yard: Yard) -> None:
     keys = yard.plant("a", "b", "c")
     with yard.registry.database.writing() as tx:
-        marks = [garbage.condemn(tx, key, STALE) for key in keys]
-        assert [garbage.condemn(tx, key, STALE) for key in keys] == [None] * 3
-        assert all(mark is not None and garbage.finish(tx, mark) for mark in marks)
-        again = [garbage.condemn(tx, key, STALE) for key in keys]
+        marks = [garbage.condemn(tx, key, STALE_MARK) for key in keys]
+        assert [garbage.condemn(tx, key, STALE_MARK) for key in keys] == [None] * 3
+        assert all(claim is not None and garbage.finish(tx, claim.mark) for claim in marks)
+        again = [garbage.condemn(tx, key, STALE_MARK) for key in keys]
     for before, after in zip(marks, again, strict=True):
-        assert before is not None and after is not None and before.since < after.since
+        assert before is not None and after is not None and before.mark.since < after.mark.since
 
 
 def test_two_collectors_at_once_delete_everything_once(yard: Yard, everyskill) -> None:
@@ -370,6 +370,57 @@ def test_a_collector_that_was_held_up_beyond_its_time_says_what_it_did(
     done = collector.resume().wait()
     assert (done.code, done.error["type"]) == (7, "IntegrityFailure")
     assert Path(key).name in done.error["message"]
+
+
+# What is met on the way
+
+
+def test_marks_that_cannot_be_looked_after_lose_no_answer_and_leave_no_deletion_unfinished(
+    fault_proxy, fault_environment, local_s3, tmp_path
+) -> None:
+    faulty = Yard(f"sqlite:///{tmp_path}/registry.db", S3Stores(local_s3), tmp_path)
+    faulty.env.update(fault_environment)
+    with closing(faulty):
+        for text in ("Four.", "Five."):
+            faulty.publish(text)
+        gone, orphan = key_of(b"gone"), key_of(b"a")
+        with faulty.registry.database.writing() as tx:
+            assert garbage.condemn(tx, gone, STALE_MARK)  # a collector dies behind its deletion
+        faulty.age_marks()
+        faulty.registry.store.put(orphan, b"a", "text/plain")
+        fault_proxy.order(*[Fault.RESET] * 4, method="HEAD", key=gone)
+        answer = faulty.collect(delete=True)
+        assert (answer.status, answer.deleted) == ("deleted", 1)
+        assert [(each.status, each.key) for each in answer.results] == [("deleted", orphan)]
+        assert [each.rule for each in answer.warnings] == ["marks-left"]
+        assert faulty.marks() == {gone: False, orphan: True}
+        assert faulty.collect(delete=True).warnings == ()
+        assert faulty.marks() == {gone: True, orphan: True}
+
+
+@on_folders
+def test_what_was_begun_is_finished_and_told_before_an_error_is(yard: Yard) -> None:
+    keys = yard.plant("a", "b")
+
+    def begin() -> Iterator[tuple[str, bool]]:
+        yield from ((key, False) for key in keys)
+        raise Unavailable("Nobody answers.", "Try again.")
+
+    removals = remove_all(yard.registry, begin(), 4, lambda: True)
+    assert [next(removals).outcome, next(removals).outcome] == ["deleted"] * 2
+    with pytest.raises(Unavailable, match="Nobody answers"):
+        next(removals)
+    assert yard.marks() == dict.fromkeys(keys, True)
+
+
+@on_folders
+def test_what_was_begun_is_finished_though_nobody_listens_any_more(yard: Yard) -> None:
+    keys = yard.plant("a", "b", "c")
+    removals = remove_all(yard.registry, [(key, False) for key in keys], 2, lambda: True)
+    next(removals)
+    removals.close()
+    assert yard.marks() == dict.fromkeys(keys[:2], True)
+    assert keys[2] in yard.stored()
 
 
 # The command

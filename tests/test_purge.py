@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from everyskill_cli.database.queries import garbage
 from everyskill_cli.errors import Conflict, NotFound, NotReady, UsageError
-from everyskill_cli.model import DeletionAnswer, Opinion, PurgeAnswer, Reference
+from everyskill_cli.model import STALE_MARK, DeletionAnswer, Opinion, PurgeAnswer, Reference
 from everyskill_cli.registry.auditing import taking
-from everyskill_cli.registry.auditing.condemning import STALE
+from everyskill_cli.registry.auditing.condemning import PATIENCE
 from everyskill_cli.registry.auditing.deletion import delete_skill
 from everyskill_cli.registry.auditing.purge import purge
 from everyskill_cli.registry.rate import rate
 from everyskill_cli.registry.use import Use, record
+from everyskill_cli.registry.watch import Watch
 from tests.commands import PROGRAM, Commands, as_ordinary_user, assert_failed, rows
 from tests.figures import Count
 from tests.forks import Forks
+from tests.servers.faults import Fault
+from tests.sites import S3Stores
 from tests.yards import CHANGES, ON_POSTGRESQL, ON_SQLITE, Yard, on_folders, on_one
 
 WHY = "Holds a customer's key"
@@ -253,6 +259,59 @@ def test_raters_publishers_and_purges_at_once(yard: Yard, forks: Forks) -> None:
     yard.site.audit()
 
 
+@on_folders
+def test_a_purge_whose_skill_is_deleted_whole_meanwhile_says_what_it_did(
+    yard: Yard, forks: Forks
+) -> None:
+    yard.publish("Two.")
+    for more in ([], ["--json"]):
+        slug = f"victim{len(more)}"
+        yard.publish(f"Bytes of {slug}.", slug)
+        line = ("purge", f"{slug}@1", "--reason", WHY, "--yes", *more)
+        halts = ("INSERT INTO version_events", "COMMIT")
+        purge_ = forks.start(line, env=yard.env, halt_after=halts).wait_until_halted()
+        purge_.resume().wait_until_halted()
+        deleted(yard, slug)
+        done = purge_.resume().wait()
+        assert (done.code, done.stderr.startswith("{")) == (0, False), done
+        if more:
+            assert (done.json["status"], done.json["results"]) == ("purged", [])
+        else:
+            assert done.stdout.startswith("purged sha256:")
+
+
+@on_folders
+def test_of_two_that_delete_a_skill_whole_the_second_changes_nothing(yard: Yard) -> None:
+    first: list[DeletionAnswer] = []
+    answer = deleted(yard, "demo", consent=lambda said, what: first.append(deleted(yard, "demo")))
+    assert (first[0].status, answer.status) == ("deleted", "unchanged")
+    assert (answer.results, answer.objects, answer.versions) == (first[0].results, (), 0)
+
+
+@on_folders
+def test_a_purge_that_takes_a_mark_over_lets_nobody_publish_while_the_other_may_delete(
+    yard: Yard, forks: Forks
+) -> None:
+    """The first is held up before it deletes; the refusal of the bytes goes with the skill."""
+    key = yard.publish("Two.")
+    line = ("purge", "demo@2", "--reason", WHY, "--yes", "--json")
+    halts = ("INSERT INTO condemned", "COMMIT")
+    first = forks.start(line, env=yard.env, halt_after=halts).wait_until_halted()
+    first.resume().wait_until_halted()
+    [gone] = purged(yard, "demo@2").objects
+    assert gone.status == "deleted"
+    deleted(yard, "demo")
+    assert yard.marks()[key] is False  # publishers wait
+    words = ("publish", yard.skill("Two."), "--slug", "new", "--json")
+    publisher = forks.start(words, env=yard.env).wait_until_taken("put")
+    assert first.resume().wait().code == 0
+    assert key not in yard.stored()
+    yard.age_marks()
+    assert publisher.wait().code == 0
+    yard.site.audit("new")
+    assert key not in yard.marks()
+
+
 # What it refuses, and whom it asks
 
 
@@ -429,7 +488,7 @@ def test_with_a_skills_purged_rows_goes_the_refusal_of_their_bytes(yard: Yard) -
 def test_an_object_that_a_collector_is_about_to_delete_is_left_to_it(yard: Yard) -> None:
     [orphan] = yard.plant("a")
     with yard.registry.database.writing() as tx:
-        assert garbage.condemn(tx, orphan, STALE)
+        assert garbage.condemn(tx, orphan, STALE_MARK)
     [each] = taking.take_out(yard.registry, [orphan], is_purged=False)
     assert each.status == "busy"
     yard.age_marks()
@@ -454,6 +513,72 @@ def test_an_object_that_may_not_be_deleted_is_named_and_goes_with_the_next_run(
     assert (again.code, again.json["objects"][0]["status"]) == (0, "deleted")
 
 
+def test_a_skill_of_many_versions_is_given_up_where_the_store_does_not_answer(
+    fault_proxy, fault_environment, local_s3, tmp_path
+) -> None:
+    many = 30
+    faulty = Yard(f"sqlite:///{tmp_path}/registry.db", S3Stores(local_s3), tmp_path)
+    faulty.env.update(fault_environment)
+    with closing(faulty):
+        keys = {faulty.publish(f"Text {number}.") for number in range(many)}
+        faulty.registry.store.jobs = 4
+        fault_proxy.forget()
+        fault_proxy.order(*[Fault.RESET] * 1000, method="HEAD")
+        answer = deleted(faulty, "demo")
+        counts = Counter(each.status for each in answer.objects)
+        assert set(counts) == {"failed", "skipped"}
+        assert counts.total() == many
+        asked = {each.key for each in fault_proxy.requests if each.method == "HEAD"}
+        assert counts["failed"] == PATIENCE <= len(asked) <= PATIENCE + 2 * 4
+        error = taking.unfinished(answer)
+        assert error is not None
+        assert "everyskill gc --delete --older-than 0 (with --force" in error.hint
+        fault_proxy.forget()
+        with pytest.raises(Conflict, match="more than half"):
+            faulty.collect(delete=True)
+        assert faulty.collect(delete=True, force=True).deleted == many
+        assert not keys & faulty.stored()
+
+
+@on_folders
+def test_how_far_a_deletion_is_can_be_seen_and_stopped(yard: Yard) -> None:
+    for number in range(20):
+        yard.publish(f"Text {number}.")
+    seen: list[tuple[int, int]] = []
+
+    class Stopping(Watch):
+        def collect(self, done: int, total: int) -> None:
+            seen.append((done, total))
+            self.stopped = done >= 3
+
+    answer = deleted(yard, "demo", watch=Stopping())
+    assert seen[:4] == [(0, 22), (1, 22), (2, 22), (3, 22)]
+    counts = Counter(each.status for each in answer.objects)
+    assert set(counts) == {"deleted", "skipped"}
+    assert counts["deleted"] <= 3 + yard.registry.store.jobs
+    assert "objects-left" in {each.rule for each in answer.warnings}
+    assert set(yard.marks().values()) == {True}
+    assert yard.collect(delete=True, force=True).deleted == counts["skipped"]
+    seen.clear()
+    assert deleted(yard, "other", watch=Stopping()).status == "deleted"
+    assert seen == [(0, 1), (1, 1)]
+
+
+@on_one
+def test_ctrl_c_ends_a_deletion_between_two_objects(yard: Yard, forks: Forks) -> None:
+    for number in range(10):
+        yard.publish(f"Text {number}.")
+    line = ("purge", "demo", "--everything", "--reason", WHY, "--yes", "--json")
+    fork = forks.start(line, env=yard.env, halt_after="INSERT INTO condemned").wait_until_halted()
+    os.kill(fork.pid, signal.SIGINT)
+    done = fork.resume().wait()
+    counts = Counter(each["status"] for each in done.json["objects"])
+    assert (done.code, done.json["status"], set(counts)) == (130, "deleted", {"deleted", "skipped"})
+    assert "objects-left" in {each["rule"] for each in done.json["warnings"]}
+    assert set(yard.marks().values()) == {True}
+    assert yard.collect(delete=True, force=True).deleted == counts["skipped"]
+
+
 @on_one
 def test_a_missing_skill_is_not_found(yard: Yard) -> None:
     for act in (lambda: purged(yard, "nothing@1"), lambda: deleted(yard, "nothing")):
@@ -472,6 +597,7 @@ class Victims:
     def __init__(self, yard: Yard, forks: Forks, whole: bool) -> None:
         self._yard, self._forks, self._whole = yard, forks, whole
         self._made = 0
+        self._needed = yard.stored()
 
     def rehearse(self) -> list[str]:
         """The steps of a purge that nobody kills."""
@@ -490,9 +616,10 @@ class Victims:
         standing = yard.site.audit(slug)
         if self._whole:
             assert standing.events == ()
-            if key in yard.stored():  # its rows are gone, and so is what named it
-                yard.age_marks()
-                assert yard.collect(delete=True).deleted >= 1
+            left = len(yard.stored() - self._needed)  # no row names them any more
+            yard.age_marks()
+            assert yard.collect(delete=True, force=True).deleted == left
+            assert yard.stored() == self._needed
         else:
             assert standing.events == ("publish", "publish", "purge")
             assert yard.site.standing(f"{slug}-copy").events == ("publish", "purge")

@@ -265,8 +265,8 @@ def test_there_is_nothing_to_go_back_from(desk, tmp_path):
 
 
 def test_a_version_that_is_not_published_is_withdrawn_without_a_question(desk):
-    def refuse(question):
-        raise AssertionError(question)
+    def refuse(said, question):
+        raise AssertionError(said)
 
     answer = yank(desk.registry, at(1), reason="old", successor=2, consent=refuse)
     assert said(answer) == ("yanked", 1, 3, None, 3)
@@ -288,14 +288,18 @@ def test_the_draft_pointer_goes_with_a_draft(desk):
 
 def test_without_a_successor_it_falls_back_as_a_rollback_would(desk):
     asked = []
-    answer = yank(desk.registry, at(3), reason="bad", consent=asked.append)
+
+    def agree(said, question):
+        asked.extend(said)
+
+    answer = yank(desk.registry, at(3), reason="bad", consent=agree)
     assert said(answer) == ("yanked", 3, 2, None, 3)
     assert "without it demo@2 becomes the published one" in asked[0]
     assert desk.content == desk.text_of(2)
     with pytest.raises(UsageError, match="moves with every yank"):
         yank(desk.registry, at("published"), reason="bad")
     yank(desk.registry, at("published"), reason="bad", expect=2)
-    yank(desk.registry, at(1), reason="bad", consent=asked.append)
+    yank(desk.registry, at(1), reason="bad", consent=agree)
     assert "no version of demo is published" in asked[1]
     assert desk.pointers == (None, None)
     assert desk.content is None
@@ -323,8 +327,8 @@ def test_a_draft_that_was_withdrawn_is_the_same_one_again(desk):
 def test_who_does_not_agree_changes_nothing(desk):
     before = rows(desk.registry.settings.database_url)
 
-    def refuse(question):
-        raise UsageError(question)
+    def refuse(said, question):
+        raise UsageError(said[0])
 
     with pytest.raises(UsageError, match="demo@2 becomes"):
         yank(desk.registry, at(3), reason="bad", consent=refuse)
@@ -334,7 +338,7 @@ def test_who_does_not_agree_changes_nothing(desk):
 def test_what_was_agreed_to_is_what_is_done(desk):
     """While somebody reads the question, the version to fall back to is withdrawn."""
 
-    def dawdle(question):
+    def dawdle(said, question):
         with closing(Registry(desk.registry.settings, "write")) as other:
             yank(other, at(2), reason="bad too")
 

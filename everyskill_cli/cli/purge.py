@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from everyskill_cli.cli import options, render
-from everyskill_cli.cli.consent import consent_to
+from everyskill_cli.cli.consent import consent
 
 
 def purge(
@@ -47,8 +47,15 @@ def purge(
     from everyskill_cli.registry.auditing.taking import unfinished
 
     run = delete_skill if everything else purge_bytes
-    with options.registry(context, "write") as registry:
-        answer = run(registry, skill, reason=reason, consent=consent_to("purge", yes=yes))
+    agree = consent(
+        yes=yes,
+        hint="Agree to it with --yes.",
+        unasked="purge deletes for good, and nobody is here to be asked.",
+    )
+    with options.registry(context, "write") as registry, render.progress() as watch:
+        answer = run(registry, skill, reason=reason, consent=agree, watch=watch)
     render.answer(answer, as_json=as_json)
+    if watch.stopped:
+        raise KeyboardInterrupt
     if (error := unfinished(answer)) is not None:
         raise error

@@ -47,6 +47,9 @@ def yank(
             reason=reason,
             successor=successor,
             expect=expect,
-            consent=consent(yes=yes),
+            consent=consent(
+                yes=yes,
+                hint="Agree to that with --yes, or name what to use instead: --successor M.",
+            ),
         )
     render.answer(answer, as_json=as_json)

@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "words": (
+        "BIRTHS",
         "CONTENT_MAX",
         "EXTERNAL_ID_MAX",
         "HOURS_MAX",
         "SLUG_MAX",
         "SLUG_PATTERN",
+        "STALE_MARK",
         "TAGS_MAX",
         "TEXT_MAX",
         "Access",

@@ -70,11 +70,11 @@ class RemovedObject:
 
     Attributes:
         status: ``absent`` was gone before, ``kept`` is another version's, ``busy`` a collection is
-            about to delete, ``failed`` is still there.
+            about to delete, ``failed`` is still there, ``skipped`` was not begun.
         error: why it ``failed``; else None.
     """
 
-    status: Literal["deleted", "absent", "kept", "busy", "failed"]
+    status: Literal["deleted", "absent", "kept", "busy", "failed", "skipped"]
     key: str
     location: str
     error: Problem | None = None

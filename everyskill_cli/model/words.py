@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, Literal, TypeAlias
 
 SLUG_PATTERN: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -13,6 +14,8 @@ TAGS_MAX: Final = 20
 HOURS_MAX: Final = 1_000
 EXTERNAL_ID_MAX: Final = 200  # characters
 CONTENT_MAX: Final = 256 * 1024  # bytes of a published text that skills.content keeps
+BIRTHS: Final = ("publish", "draft")  # kinds of events with which a version begins
+STALE_MARK: Final = timedelta(minutes=10)  # docs/format.md: then a mark's collector counts as dead
 
 JsonObject: TypeAlias = dict[str, Any]  # what json.loads gives for an object
 PublishStatus: TypeAlias = Literal[

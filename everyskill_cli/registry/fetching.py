@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from everyskill_cli.bundle import unpack
-from everyskill_cli.database.queries import versions
+from everyskill_cli.database.queries import purging, versions
 from everyskill_cli.errors import IntegrityFailure, InvalidSkill, NotFound, Unavailable
 from everyskill_cli.installs.cache import Cache
 from everyskill_cli.model import Pin, SkillVersion
@@ -116,7 +116,7 @@ def _require_standing(registry: Registry, version: SkillVersion) -> None:
     try:
         with registry.database.reading() as tx:
             is_there = versions.find(tx, version.skill_id, version.version, whole=False) is not None
-            is_purged = bool(versions.purged(tx, [version.content_url]))
+            is_purged = version.content_url in purging.reasons(tx, [version.content_url])
             why = because(tx, version)
     except Unavailable:
         return
@@ -133,7 +133,7 @@ def ahead(
     items: Iterable[Item],
     jobs: int,
     size_of: Callable[[Item], int],
-) -> Iterator[Fetched]:
+) -> Generator[Fetched, None, None]:
     """Do work in threads, and give its results in order; so much ahead as memory allows."""
     from concurrent.futures import Future, ThreadPoolExecutor  # one skill does not pay for it
 

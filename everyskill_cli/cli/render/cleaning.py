@@ -114,10 +114,15 @@ def purged(value: PurgeAnswer, _now: datetime) -> list[Block]:
         what = say(" " + named(result.slug, result.version), "strong")
         aside = only_shown("  " + _became(result), "muted")
         blocks += [Headline(status(result.status) + what + aside), Fields(_purge_fields(result))]
+    if not value.results:
+        what = say(f" sha256:{value.content_hash}", "strong")
+        aside = only_shown("  its skills are deleted whole by now", "muted")
+        blocks.append(Headline(status(value.status) + what + aside))
     blocks.append(Fields(_object_fields(value.objects)))
-    slugs = list(dict.fromkeys(result.slug for result in value.results))
-    line = f"everyskill versions {quoted(slugs[0])}"
-    return [*blocks, Commands(((command(line), "see what is left"),))]
+    if value.results:
+        line = f"everyskill versions {quoted(value.results[0].slug)}"
+        blocks.append(Commands(((command(line), "see what is left"),)))
+    return blocks
 
 
 def _became(result: PurgeResult) -> str:

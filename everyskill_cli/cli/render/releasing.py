@@ -20,6 +20,7 @@ from everyskill_cli.cli.render.words import (
     say,
     status,
 )
+from everyskill_cli.model import BIRTHS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -150,7 +151,7 @@ def _story_row(event: EventEntry, message: str | None, now: datetime) -> tuple[W
         only_shown("none", "muted") if published is None else only_shown(str(published)),
         only_shown(event.actor),
         only_shown(str(event.successor or "")),
-        flowing((message if event.kind in ("publish", "draft") else event.reason) or ""),
+        flowing((message if event.kind in BIRTHS else event.reason) or ""),
     )
 
 

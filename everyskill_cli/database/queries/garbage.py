@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, select, update
 
 from everyskill_cli.database.queries import records, versions
 from everyskill_cli.database.tables import condemned, skill_versions, version_state
-from everyskill_cli.model import Condemned
+from everyskill_cli.model import STALE_MARK, Condemned
 
 TICK: Final = timedelta(milliseconds=1)  # the least that two marks on one object are apart
+
+
+class Claim(NamedTuple):
+    """A mark that is ours now.
+
+    Attributes:
+        is_shared: it was another's just now, who may still delete the object: nobody may note
+            that it is done before that one is taken for dead as well.
+    """
+
+    mark: Condemned
+    is_shared: bool
 
 
 def known(connection: Connection, content_urls: Iterable[str]) -> dict[str, bool]:
@@ -28,7 +40,7 @@ def known(connection: Connection, content_urls: Iterable[str]) -> dict[str, bool
     return found
 
 
-def condemn(connection: Connection, content_url: str, stale: timedelta) -> Condemned | None:
+def condemn(connection: Connection, content_url: str, stale: timedelta) -> Claim | None:
     """Mark an object; None where another collector has it, who may be about to delete it.
 
     The database refuses this (ObjectInUse) where a version refers to the object, and from the
@@ -39,6 +51,7 @@ def condemn(connection: Connection, content_url: str, stale: timedelta) -> Conde
         content_url: of the object.
         stale: after this another's mark is of a collector that died, and becomes ours.
     """
+    is_shared = False
     found, now = versions.mark(connection, content_url), records.now(connection)
     if found is None:
         new = records.insert_or_not(connection, condemned).values(
@@ -48,6 +61,7 @@ def condemn(connection: Connection, content_url: str, stale: timedelta) -> Conde
     elif found.deleted_at is None and now - found.since < stale:
         return None
     else:  # a publisher who has read the mark before must see that it is another one now
+        is_shared = found.deleted_at is None and now - found.since < STALE_MARK
         since = max(now, found.since + TICK)
         row = connection.execute(
             update(condemned)
@@ -59,7 +73,7 @@ def condemn(connection: Connection, content_url: str, stale: timedelta) -> Conde
             .values(since=since, deleted_at=None)
             .returning(condemned.c.since)
         ).one_or_none()
-    return None if row is None else Condemned(content_url, row.since, None)
+    return None if row is None else Claim(Condemned(content_url, row.since, None), is_shared)
 
 
 def unfinished(connection: Connection, stale: timedelta, limit: int) -> list[str]:

@@ -134,23 +134,6 @@ def reprieve(connection: Connection, seen: Condemned) -> None:
         raise hidden("a mark of garbage collection")
 
 
-def purged(connection: Connection, content_urls: Iterable[str]) -> set[str]:
-    """Find which of these bytes were removed for good, under any skill."""
-    found: set[str] = set()
-    for chunk in records.chunks(content_urls):
-        found.update(
-            connection.scalars(
-                select(skill_versions.c.content_url)
-                .join(version_state, skill_versions.c.id == version_state.c.skill_version_id)
-                .where(
-                    records.among(connection, skill_versions.c.content_url, chunk),
-                    version_state.c.purged_at.is_not(None),
-                )
-            )
-        )
-    return found
-
-
 def manifests(
     connection: Connection, version_ids: Iterable[str]
 ) -> dict[str, tuple[FileEntry, ...]]:

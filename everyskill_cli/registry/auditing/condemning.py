@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
@@ -22,16 +22,16 @@ from everyskill_cli.errors import (
     NotReady,
     Unavailable,
 )
-from everyskill_cli.model import Condemned, Problem
+from everyskill_cli.model import STALE_MARK, Condemned, Problem
 from everyskill_cli.registry import Registry
 from everyskill_cli.stores import Store
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
+    from concurrent.futures import Future, ThreadPoolExecutor
 
-STALE: Final = timedelta(minutes=10)  # docs/format.md: after this a collector is taken for dead
-# Of those ten minutes, until a deletion must have begun; one takes five at most, with all retries.
+# Of the minutes of STALE_MARK, until a deletion must have begun; one takes five, with all retries.
 BEGIN_SECONDS: Final = 60.0
+PATIENCE: Final = 5  # failures in a row after which nothing else is begun
 TRIES: Final = 10  # to take a mark over that others take over as well
 
 Outcome: TypeAlias = Literal["deleted", "kept", "busy", "failed"]
@@ -53,7 +53,7 @@ class Removal(NamedTuple):
 class _Flight:
     """One object that is marked, and its deletion under way."""
 
-    mark: Condemned
+    claim: garbage.Claim
     deletion: Future[None]
 
 
@@ -71,36 +71,66 @@ def remove_all(
             another's mark on them is not waited for.
         jobs: connections to the store at once.
         go_on: asked before each is begun; what was begun is finished.
+
+    Raises:
+        EveryskillError: finding the objects met it; what was begun is finished, and told, before.
     """
     from concurrent.futures import ThreadPoolExecutor  # 8 ms that nobody else pays
 
-    flying: deque[_Flight] = deque()
     pool = ThreadPoolExecutor(jobs, "everyskill-delete")
+    flights = _Flights(registry, pool, jobs)
     try:
-        for key, is_purged in objects:
-            if not go_on():
-                break
-            if len(flying) >= jobs:
-                yield _land(registry, flying.popleft())
-            begun = _now()
-            marked = _mark(registry, key, is_purged=is_purged)
-            if isinstance(marked, Removal):
-                yield marked
-            else:
-                flying.append(_Flight(marked, pool.submit(_delete, registry.store, key, begun)))
-        while flying:
-            yield _land(registry, flying.popleft())
+        try:
+            yield from flights.begin(objects, go_on)
+        except EveryskillError:
+            yield from flights.land()
+            raise
+        yield from flights.land()
     finally:
+        for _ in flights.land():  # nobody listens any more; what was begun is finished all the same
+            pass
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _mark(registry: Registry, key: str, *, is_purged: bool) -> Condemned | Removal:
+@dataclass(frozen=True, slots=True)
+class _Flights:
+    """The deletions that are under way, the oldest first."""
+
+    registry: Registry
+    pool: ThreadPoolExecutor
+    jobs: int
+    flying: deque[_Flight] = field(default_factory=deque)
+
+    def begin(
+        self, objects: Iterable[tuple[str, bool]], go_on: Callable[[], bool]
+    ) -> Iterator[Removal]:
+        """Mark objects and begin to delete them; tell of those that are done meanwhile."""
+        for key, is_purged in objects:
+            if not go_on():
+                return
+            if len(self.flying) >= self.jobs:
+                yield _land(self.registry, self.flying.popleft())
+            begun = _now()
+            marked = _mark(self.registry, key, is_purged=is_purged)
+            if isinstance(marked, Removal):
+                yield marked
+            else:
+                deletion = self.pool.submit(_delete, self.registry.store, key, begun)
+                self.flying.append(_Flight(marked, deletion))
+
+    def land(self) -> Iterator[Removal]:
+        """Wait for all of them; tell of each."""
+        while self.flying:
+            yield _land(self.registry, self.flying.popleft())
+
+
+def _mark(registry: Registry, key: str, *, is_purged: bool) -> garbage.Claim | Removal:
     try:
         for _ in range(TRIES if is_purged else 1):  # of several purges at once each wins one
             with registry.database.writing() as tx:
-                mark = garbage.condemn(tx, key, timedelta() if is_purged else STALE)
-            if mark is not None:
-                return mark
+                claim = garbage.condemn(tx, key, timedelta() if is_purged else STALE_MARK)
+            if claim is not None:
+                return claim
     except ObjectInUse:
         return Removal(key, "kept")
     except EveryskillError as error:
@@ -130,19 +160,20 @@ def _now() -> tuple[float, float]:
 def _land(registry: Registry, flight: _Flight) -> Removal:
     """Wait for a deletion, and let publishers of the same bytes go on.
 
-    Where the store did not answer it may still delete: then the mark keeps publishers waiting.
+    Where the store did not answer it may still delete: then the mark keeps publishers waiting. So
+    it does where another may, from whom the mark was taken over.
     """
-    key, error = flight.mark.content_url, None
+    (mark, is_shared), error = flight.claim, None
     try:
         flight.deletion.result()
     except EveryskillError as failure:
         error = failure
     try:
-        if error is None or isinstance(error, Forbidden | NotReady | _Late):
-            _finish(registry, flight.mark, is_deleted=error is None)
+        if not is_shared and (error is None or isinstance(error, Forbidden | NotReady | _Late)):
+            _finish(registry, mark, is_deleted=error is None)
     except EveryskillError as failure:
         error = error or failure
-    return Removal(key, "deleted" if error is None else "failed", error)
+    return Removal(mark.content_url, "deleted" if error is None else "failed", error)
 
 
 def _finish(registry: Registry, mark: Condemned, *, is_deleted: bool) -> None:

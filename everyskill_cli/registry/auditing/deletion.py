@@ -11,11 +11,12 @@ from everyskill_cli.errors import Conflict, UsageError
 from everyskill_cli.model import DeletionAnswer, Finding, Reference, RemovedObject, Tombstone
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.auditing.condemning import require_own_store
-from everyskill_cli.registry.auditing.purge import Consent
-from everyskill_cli.registry.auditing.taking import COPIES, take_out
+from everyskill_cli.registry.auditing.taking import COPIES, FINISH, take_out
 from everyskill_cli.registry.commits import require_committed
+from everyskill_cli.registry.consent import Consent
 from everyskill_cli.registry.lookup import Found, find_skill
 from everyskill_cli.registry.signing import sign
+from everyskill_cli.registry.watch import Watch
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
@@ -24,7 +25,12 @@ NOTHING = purging.Amount(0, 0, 0)
 
 
 def delete_skill(
-    registry: Registry, reference: Reference, *, reason: str, consent: Consent | None = None
+    registry: Registry,
+    reference: Reference,
+    *,
+    reason: str,
+    consent: Consent | None = None,
+    watch: Watch | None = None,
 ) -> DeletionAnswer:
     """Delete a skill with every row that belongs to it, and the objects that nobody else needs.
 
@@ -33,6 +39,7 @@ def delete_skill(
         reference: the skill, without a version.
         reason: why, not empty; whoever asks for the skill is told.
         consent: told what will go, and asks somebody; None where they agreed to it.
+        watch: told how many of the objects are gone; may stop that.
 
     Raises:
         UsageError: the reference names a version.
@@ -58,31 +65,42 @@ def delete_skill(
     require_own_store(registry)
     if consent is not None:
         consent(_said(found, amount, notes), f"Delete {slug}?")
-    return _bury(registry, found, reason, is_agreed=consent is None, notes=notes)
+    tombstone, gone_rows, keys = _bury(registry, found, reason, is_agreed=consent is None)
+    if gone_rows is None:  # another command came first
+        return _answer("unchanged", tombstone, NOTHING, (), _leftover_notes())
+    gone = take_out(registry, keys, is_purged=False, watch=watch)
+    if watch is not None and watch.stopped:
+        notes = (*_leftover_notes(), *notes)
+    return _answer("deleted", tombstone, gone_rows, gone, (*registry.user_notes(), *notes))
 
 
 def _bury(
-    registry: Registry, agreed: Found, reason: str, *, is_agreed: bool, notes: tuple[Finding, ...]
-) -> DeletionAnswer:
-    slug, skill_id = agreed.skill.slug, agreed.skill.id
+    registry: Registry, agreed: Found, reason: str, *, is_agreed: bool
+) -> tuple[Tombstone, purging.Amount | None, list[str]]:
+    """Delete the rows; give the tombstone, how many they are, and the objects that nobody has now.
+
+    Where somebody else did it meanwhile, give that tombstone, and no number.
+    """
+    slug = agreed.skill.slug
     tombstone: Tombstone | None = None
-    amount, keys = NOTHING, list[str]()
+    amount, keys = None, list[str]()
     try:
         with registry.database.writing() as tx:
             user_id = sign(registry, tx, "publisher")
             purging.lock_counts(tx)
             skills.lock(tx, [slug])
-            found = find_skill(tx, slug)
-            if not is_agreed:
-                _require_agreed(found, agreed)
-            amount, keys = purging.amount(tx, skill_id), purging.alone(tx, skill_id)
-            tombstone = _tombstone(tx, found, reason, user_id)
-            purging.bury(tx, tombstone)
+            tombstone = purging.buried(tx, [slug]).get(slug)
+            if tombstone is None:
+                found = find_skill(tx, slug)
+                if not is_agreed:
+                    _require_agreed(found, agreed)
+                amount, keys = purging.amount(tx, found.skill.id), purging.alone(tx, found.skill.id)
+                tombstone = _tombstone(tx, found, reason, user_id)
+                purging.bury(tx, tombstone)
     except CommitUnknown as error:
         require_committed(lambda: _stands(registry, slug), error)
     assert tombstone is not None  # noqa: S101 - it is set before anything that comes here
-    gone = take_out(registry, keys, is_purged=False)
-    return _answer("deleted", tombstone, amount, gone, (*registry.user_notes(), *notes))
+    return tombstone, amount, keys
 
 
 def _require_agreed(found: Found, agreed: Found) -> None:
@@ -141,10 +159,7 @@ def _notes(tx: Transaction, found: Found) -> tuple[Finding, ...]:
 
 
 def _leftover_notes() -> tuple[Finding, ...]:
-    message = (
-        "Objects of it that may be left, where that command was stopped, go with:"
-        " everyskill gc --delete --older-than 0"
-    )
+    message = f"Objects of it that may be left, where that command was stopped, go with: {FINISH}"
     return (Finding("objects-left", message),)
 
 

@@ -20,10 +20,10 @@ from everyskill_cli.errors import (
     NotReady,
     PartialFailure,
 )
-from everyskill_cli.model import Finding, Garbage, GcAnswer
+from everyskill_cli.model import STALE_MARK, Finding, Garbage, GcAnswer
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.auditing.condemning import (
-    STALE,
+    PATIENCE,
     Outcome,
     problem_of,
     remove_all,
@@ -35,7 +35,6 @@ from everyskill_cli.stores import ObjectInfo
 
 PAGE: Final = 1000  # objects that the database is asked about at once
 LISTED_MAX: Final = 1000  # things that the answer names; all are counted
-PATIENCE: Final = 5  # failures in a row after which nothing else is begun
 # A folder's writers put a file aside for as long as its bytes take to write; no grace is shorter.
 WRITING: Final = timedelta(hours=1)
 
@@ -106,6 +105,7 @@ class _Run:
     young: list[int] = field(default_factory=lambda: [0, 0])
     deleted: list[int] = field(default_factory=lambda: [0, 0])
     results: list[Garbage] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
     first_error: EveryskillError | None = None
     failures: int = 0  # in a row
 
@@ -152,22 +152,26 @@ class _Run:
     def delete(self) -> None:
         """Delete what was found, one object after the other by the protocol."""
         self.watch.collect(0, self.total)
-        for done, (thing, kind, outcome, error) in enumerate(self._outcomes(), 1):
-            self._note(outcome, error, thing.size)
-            self._name(thing, kind, outcome, error)
-            self.watch.collect(done, self.total)
+        try:
+            for done, (thing, kind, outcome, error) in enumerate(self._outcomes(), 1):
+                self._note(outcome, error, thing.size)
+                self._name(thing, kind, outcome, error)
+                self.watch.collect(done, self.total)
+        except EveryskillError as error:  # the answer says what was done until then
+            self.first_error = self.first_error or error
         if self.first_error is not None and not self.deleted[0]:
             raise self.first_error
 
     def _outcomes(self) -> Iterator[tuple[ObjectInfo, Kind, Outcome, EveryskillError | None]]:
         jobs = self.options.jobs or self.registry.store.jobs
         known: dict[str, tuple[ObjectInfo, bool]] = {}  # of those that are under way
+        unfinished = self._unfinished()
 
         def begin() -> Iterator[tuple[str, bool]]:
             for found, is_purged in self.pile:
                 known[found.key] = found, is_purged
                 yield found.key, is_purged
-            yield from ((key, False) for key in self._unfinished())
+            yield from ((key, False) for key in unfinished)
 
         for key, outcome, error in remove_all(self.registry, begin(), jobs, self._may_go_on):
             if key not in known:
@@ -179,10 +183,19 @@ class _Run:
                 yield found, "leftover", *self._discard(found)
 
     def _unfinished(self) -> list[str]:
-        """Give what collectors that died had deleted: their marks still keep publishers waiting."""
-        with self.registry.database.reading() as tx:
-            keys = garbage.unfinished(tx, STALE, PAGE)
-        return [key for key in keys if self.registry.store.head(key) is None]
+        """Give what collectors that died had deleted: their marks still keep publishers waiting.
+
+        Who cannot be asked keeps back nothing: the next collection finds those marks.
+        """
+        gone: list[str] = []
+        try:
+            with self.registry.database.reading() as tx:
+                keys = garbage.unfinished(tx, STALE_MARK, PAGE)
+            gone.extend(key for key in keys if self.registry.store.head(key) is None)
+        except EveryskillError as error:
+            message = f"Marks of a collection that died may still be there: {error.message}"
+            self.notes.append(Finding("marks-left", message))
+        return gone
 
     def _discard(self, found: ObjectInfo) -> tuple[Outcome, EveryskillError | None]:
         try:
@@ -222,7 +235,8 @@ class _Run:
                 self._name(found, "purged" if is_purged else "orphan", "would-delete")
             for found in self.leftovers:
                 self._name(found, "leftover", "would-delete")
-        warnings = () if doubt is None else (Finding("more-than-half", doubt.message),)
+        if doubt is not None:
+            self.notes.append(Finding("more-than-half", doubt.message))
         return GcAnswer(
             status=self._status(),
             older_than=round(self.options.older_than.total_seconds()),
@@ -235,7 +249,7 @@ class _Run:
             deleted=self.deleted[0],
             deleted_bytes=self.deleted[1],
             results=tuple(self.results),
-            warnings=warnings,
+            warnings=tuple(self.notes),
         )
 
     def _status(self) -> Literal["clean", "would-delete", "deleted", "unchanged", "failed"]:

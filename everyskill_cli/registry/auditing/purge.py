@@ -7,9 +7,8 @@ and whatever is stopped behind it, the same command or garbage collection finish
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from everyskill_cli.database.faults import CommitUnknown
 from everyskill_cli.database.queries import history, purging, records, skills, versions
@@ -27,16 +26,16 @@ from everyskill_cli.registry import Registry, events
 from everyskill_cli.registry.auditing.condemning import require_own_store
 from everyskill_cli.registry.auditing.taking import COPIES, take_out
 from everyskill_cli.registry.commits import require_committed
+from everyskill_cli.registry.consent import Consent
 from everyskill_cli.registry.excerpt import excerpt
 from everyskill_cli.registry.lookup import find_skill, find_version
 from everyskill_cli.registry.show import read_text
 from everyskill_cli.registry.signing import sign
+from everyskill_cli.registry.watch import Watch
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
     from everyskill_cli.database.queries.purging import Holder
-
-Consent: TypeAlias = Callable[[Sequence[str], str], None]  # returns where somebody agrees
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,12 @@ class _Plan:
 
 
 def purge(
-    registry: Registry, reference: Reference, *, reason: str, consent: Consent | None = None
+    registry: Registry,
+    reference: Reference,
+    *,
+    reason: str,
+    consent: Consent | None = None,
+    watch: Watch | None = None,
 ) -> PurgeAnswer:
     """Purge the bytes of a version.
 
@@ -69,6 +73,7 @@ def purge(
         reference: the skill and the number of its version.
         reason: why, not empty; whoever asks for the version is told.
         consent: told what will be done, and asks somebody; None where they agreed to it.
+        watch: told whether the object is gone; may stop that.
 
     Raises:
         UsageError: the reference names no number.
@@ -89,7 +94,7 @@ def purge(
         texts, notes = _texts(registry, plan)
         plan, done = _attempt(registry, plan, reference, reason, texts, is_agreed=consent is None)
         warnings += notes if done else ()
-    [gone] = take_out(registry, [plan.version.content_url], is_purged=True)
+    [gone] = take_out(registry, [plan.version.content_url], is_purged=True, watch=watch)
     return _answer(registry, plan, done, gone, warnings)
 
 

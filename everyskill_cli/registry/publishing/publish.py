@@ -26,7 +26,7 @@ from everyskill_cli.errors import (
     PartialFailure,
     Unavailable,
 )
-from everyskill_cli.model import Finding, Head, PublishAnswer
+from everyskill_cli.model import BIRTHS, Finding, Head, PublishAnswer
 from everyskill_cli.provenance import provenance
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.publishing.candidate import Candidate
@@ -166,7 +166,7 @@ class _Run:
 
     def _describe(self, heads: dict[str, Head]) -> None:
         """Note what new versions change, and where they come from."""
-        born = [c for _, c, decision in self._wanted if decision.event in ("publish", "draft")]
+        born = [c for _, c, decision in self._wanted if decision.event in BIRTHS]
         known = {heads[c.slug].version_id: c for c in born if c.slug in heads}
         if known:
             with self.registry.database.reading() as tx:
@@ -183,8 +183,8 @@ class _Run:
         """Store the bytes, and write the rows in groups as the bytes arrive."""
         if not self._wanted or not self._may_go_on():
             return
-        stored = [c for _, c, decision in self._wanted if decision.event in ("publish", "draft")]
-        ready = [c for _, c, decision in self._wanted if decision.event not in ("publish", "draft")]
+        stored = [c for _, c, decision in self._wanted if decision.event in BIRTHS]
+        ready = [c for _, c, decision in self._wanted if decision.event not in BIRTHS]
         if stored:
             self._claim()
         sent, size = 0, sum(candidate.size for candidate in stored)

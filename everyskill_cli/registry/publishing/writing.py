@@ -5,13 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from everyskill_cli.database.faults import CommitUnknown, ObjectCondemned, hidden
 from everyskill_cli.database.queries import records, skills, versions
-from everyskill_cli.model import Condemned, Finding, Head, SkillVersion, VersionEvent
+from everyskill_cli.model import (
+    BIRTHS,
+    STALE_MARK,
+    Condemned,
+    Finding,
+    Head,
+    SkillVersion,
+    VersionEvent,
+)
 from everyskill_cli.model.evidence import Entry
 from everyskill_cli.registry import Registry, events
 from everyskill_cli.registry.commits import require_committed
@@ -24,7 +32,6 @@ if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
 
 AUTHORS_NAMED: Final = 5
-STALE_MARK: Final = timedelta(minutes=10)  # after this a mark's collector is taken for dead
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +133,7 @@ def _write(
     """
     user_id = sign(registry, tx, "publisher")
     rows = _lock(tx, candidates, user_id)
-    born = [row for row in rows if row.decision.event in ("publish", "draft")]
+    born = [row for row in rows if row.decision.event in BIRTHS]
     moved = [row for row in rows if row.decision.event == "promote"]
     if born:
         _name_newcomers(tx, born, user_id)

@@ -27,6 +27,7 @@ from everyskill_cli.model import (
 from everyskill_cli.model.evidence import Entry
 from everyskill_cli.registry import Registry, events
 from everyskill_cli.registry.commits import require_committed
+from everyskill_cli.registry.consent import Consent
 from everyskill_cli.registry.excerpt import excerpt
 from everyskill_cli.registry.lookup import Found, find_skill
 from everyskill_cli.registry.memory import meet, remember
@@ -63,7 +64,6 @@ class Step:
 
 
 Decide: TypeAlias = "Callable[[Transaction, Found], Step]"
-Consent: TypeAlias = Callable[[str], None]  # returns where somebody agrees, else raises
 
 
 def carry_out(
@@ -95,7 +95,7 @@ def carry_out(
     if step.kind is None:
         return _answer("unchanged", step, None, tuple(registry.notices))
     if step.question and consent is not None:
-        consent(step.question)
+        consent((step.question,), "Go on?")
     agreed = None if consent is None else step.question
     event_id, event = str(uuid.uuid4()), None
     while event is None and step.kind is not None:

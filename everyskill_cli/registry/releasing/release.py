@@ -19,9 +19,10 @@ from everyskill_cli.model import (
     VersionSummary,
 )
 from everyskill_cli.registry import Registry
+from everyskill_cli.registry.consent import Consent
 from everyskill_cli.registry.lookup import Found, find_version, number_to_use
 from everyskill_cli.registry.releasing import choices
-from everyskill_cli.registry.releasing.moving import Consent, Step, carry_out
+from everyskill_cli.registry.releasing.moving import Step, carry_out
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
