@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, Final
 
 from everyskill_cli.chain import GENESIS
-from everyskill_cli.model import Damage, DamageKind
+from everyskill_cli.model import BIRTHS, Damage, DamageKind
 from everyskill_cli.model.evidence import StoredEvent, StoredSkill
 from everyskill_cli.registry.auditing.guesses import (
     Fact,
@@ -25,7 +25,6 @@ from everyskill_cli.registry.auditing.guesses import (
 from everyskill_cli.skill.card import slugify
 from everyskill_cli.stores import content_key
 
-BIRTHS: Final = ("publish", "draft")
 NAMED_MAX: Final = 100  # rows that are missing in one chain and still named one by one
 TRIES_MAX: Final = 10_000  # digests that are computed to tell what was edited in one chain
 

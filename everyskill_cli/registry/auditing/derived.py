@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from everyskill_cli.model import Damage
+from everyskill_cli.model import BIRTHS, Damage
 from everyskill_cli.model.evidence import NOTHING, StoredEvent, StoredState, Tally
-from everyskill_cli.registry.auditing.chains import BIRTHS, Walk
+from everyskill_cli.registry.auditing.chains import Walk
 
 
 def derived_damages(
