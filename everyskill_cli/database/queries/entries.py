@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import islice
 from typing import Final
 
 from sqlalchemy import Connection, case, func, select
 
 from everyskill_cli.database.queries import records
-from everyskill_cli.database.tables import skills, tombstones, version_events
+from everyskill_cli.database.tables import skills, version_events
 from everyskill_cli.model.evidence import Entry
 
 PLACES: Final = 500  # that one statement names
@@ -61,15 +61,3 @@ def heads_after(connection: Connection, slug: str, limit: int) -> list[tuple[str
         .limit(limit)
     )
     return [(each.slug, each.latest_version, Entry(each.seq, each.entry_hash)) for each in found]
-
-
-def buried(connection: Connection, slugs: Iterable[str]) -> dict[str, str]:
-    """Find which skills were deleted whole: why, by slug."""
-    found: dict[str, str] = {}
-    for chunk in records.chunks(slugs):
-        statement = select(tombstones.c.slug, tombstones.c.reason)
-        for slug, reason in connection.execute(
-            statement.where(records.among(connection, tombstones.c.slug, chunk))
-        ):
-            found[slug] = reason
-    return found

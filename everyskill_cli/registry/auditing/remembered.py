@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final, Literal
 
-from everyskill_cli.database.queries import entries
+from everyskill_cli.database.queries import entries, purging
 from everyskill_cli.model import Damage, Finding
 from everyskill_cli.model.evidence import Entry
 
@@ -28,13 +28,13 @@ def gone(tx: Transaction, remembered: Mapping[str, Entry], who: str) -> Iterator
         who: remembers them, for the sentence.
     """
     found = entries.entries_at(tx, {slug: entry.seq for slug, entry in remembered.items()})
-    buried = entries.buried(tx, remembered.keys() - found.keys())
+    buried = purging.buried(tx, remembered.keys() - found.keys())
     for slug, entry in remembered.items():
         there, newest = found.get(slug, (None, 0))
         if there == entry:
             continue
         if slug in buried:
-            message = f"{slug} was deleted whole, since {who} saw it: {buried[slug]}"
+            message = f"{slug} was deleted whole, since {who} saw it: {buried[slug].reason}"
             yield Finding("deleted-since", message)
         elif there is not None:
             yield _damage("history-rewritten", slug, who, f"its event {entry.seq} is another now")
