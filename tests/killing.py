@@ -29,6 +29,12 @@ def thinned(steps: list[str]) -> list[Point]:
     return [(number, steps[number]) for number, pair in enumerate(pairs) if not all(pair)]
 
 
+def spread(points: list[Point]) -> list[Point]:
+    """Every other one of these, and all that write or are heard elsewhere."""
+    heard = ("INSERT", "UPDATE", "DELETE", "COMMIT", "send", "begin", "BEGIN IMMEDIATE", "start")
+    return [point for place, point in enumerate(points) if place % 2 or point[1].startswith(heard)]
+
+
 def kill_at(points: Sequence[Point], lanes: Sequence[Killer]) -> None:
     """Kill after each of these steps, in as many lanes at once as there are."""
 

@@ -192,6 +192,7 @@ SHOW = {
     "text",
     "versions",
     "comments",
+    "warnings",
 }
 
 
@@ -209,7 +210,7 @@ SHOW = {
         (["show", "demo", "--files"], SHOW),
         (["show", "demo", "--content"], SHOW),
         (["list"], PAGE),
-        (["versions", "demo"], PAGE),
+        (["versions", "demo"], PAGE | {"warnings"}),
         (["ratings", "demo"], PAGE),
         (["doctor"], ACTION),
         (["config"], ACTION),

@@ -356,11 +356,11 @@ def cut_while_reading(shared: Bench, every: int) -> None:
 
 @pytest.mark.parametrize("name", WRITING)
 def test_the_connection_is_cut_under_a_change(name, shared):
-    cut_at_statements(shared, name, 6)
+    cut_at_statements(shared, name, 10)
 
 
 def test_the_connection_is_cut_under_a_reading(shared):
-    cut_while_reading(shared, 3)
+    cut_while_reading(shared, 6)
 
 
 @pytest.mark.long

@@ -17,7 +17,7 @@ import pytest
 from everyskill_cli.stores import content_key
 from tests.effects import AUTHOR
 from tests.forks import Forks
-from tests.killing import LANES, kill_at, on_every_registry, thinned
+from tests.killing import LANES, kill_at, on_every_registry, on_two_registries, thinned
 from tests.registries import write_skill
 from tests.sites import Databases, FolderStores, Site, Standing, Stores
 
@@ -168,7 +168,7 @@ def lanes(request, databases, stores, forks, tmp_path) -> list[Lane]:
     ]
 
 
-@on_every_registry
+@on_two_registries
 def test_a_publisher_killed_after_a_step(lanes, stores, count):
     points = thinned(lanes[0].rehearse())
     expected = ALWAYS | lanes[0].story.steps

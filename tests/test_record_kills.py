@@ -10,7 +10,15 @@ import pytest
 from tests.effects import CHANGES, Scene, make_site, records
 from tests.figures import Count
 from tests.forks import Forks
-from tests.killing import LANES, Point, kill_at, on_every_registry, on_two_registries, thinned
+from tests.killing import (
+    LANES,
+    Point,
+    kill_at,
+    on_every_registry,
+    on_two_registries,
+    spread,
+    thinned,
+)
 from tests.sites import Site
 
 # Steps after which each of them must have been killed, or this module watches nothing.
@@ -85,7 +93,7 @@ def test_a_change_killed_after_a_step(scene, written, forks, count, request):
     # What asks no store is the same beside every store.
     on_s3 = request.node.callspec.params["stores"] == "s3"
     assert ("send" in scene.steps) == (on_s3 and scene.change.reads)
-    kill_in(scene, points, forks, count)
+    kill_in(scene, spread(points), forks, count)
 
 
 @pytest.mark.long

@@ -526,12 +526,12 @@ COLUMNS = [
 # Columns of which nothing says a second time what they hold; each has its case in UNSEEN, or is an
 # id that nobody but the row's own references knows, which foreign keys hold.
 UNSEEN_COLUMNS = {
-    *(f"users.{name}" for name in ("id", "email", "name", "db_login", "created_at", "updated_at")),
+    *(f"users.{name}" for name in ("email", "name", "db_login", "created_at", "updated_at")),
     *(f"skills.{name}" for name in ("category", "tags", "created_at", "updated_at")),
-    *(f"ratings.{name}" for name in ("id", "user_id", "comment", "created_at", "updated_at")),
+    *(f"ratings.{name}" for name in ("id", "comment", "created_at", "updated_at")),
     *(
         f"usage_events.{name}"
-        for name in ("id", "user_id", "tool_name", "external_id", "metadata", "created_at")
+        for name in ("id", "tool_name", "external_id", "metadata", "created_at")
     ),
     "registry.format_version",
     "registry.created_at",

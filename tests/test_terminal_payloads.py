@@ -331,7 +331,13 @@ def test_a_registry_full_of_it(scene: Scene, count: Count, name: str) -> None:
     shown(theatre, count)
 
 
-@pytest.mark.parametrize(("table", "column"), REST)
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        pytest.param(*place, marks=() if number % 4 == 0 else (pytest.mark.long,))
+        for number, place in enumerate(REST)
+    ],
+)
 def test_what_the_program_makes_itself(scene: Scene, count: Count, table: str, column: str) -> None:
     number = REST.index((table, column))
     name = list(PAYLOADS)[number % len(PAYLOADS)]

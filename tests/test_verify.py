@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import sqlite3
 import time
@@ -13,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from everyskill_cli.chain import details_hash, entry_hash, event_statement
-from everyskill_cli.database.queries import auditing, standing
+from everyskill_cli.database.queries import auditing, entries, standing
 from everyskill_cli.errors import NotFound, NotReady, Unavailable, UsageError
 from everyskill_cli.heads import Heads
-from everyskill_cli.model import FileEntry, Reference
+from everyskill_cli.model import FileEntry, Opinion, Reference
 from everyskill_cli.model.evidence import Entry
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.auditing import stored
@@ -26,27 +28,55 @@ from everyskill_cli.registry.auditing.notes import Notes, NotesFile
 from everyskill_cli.registry.auditing.verify import VerifyOptions, verify
 from everyskill_cli.registry.publishing.decision import PublishOptions
 from everyskill_cli.registry.publishing.publish import publish
+from everyskill_cli.registry.rate import rate
 from everyskill_cli.registry.show import show
 from everyskill_cli.registry.watch import Watch
 from everyskill_cli.settings import load
 from tests.commands import Commands, assert_failed
 from tests.registries import make_registry, write_skill
 from tests.rows import add_version, append
+from tests.sites import Copies, Databases, Files
 from tests.test_tamper import edit
 
 MANY = 12
 
 
-@pytest.fixture
-def registry(database_url, tmp_path) -> Iterator[Registry]:
-    """A dozen skills, one of them with three versions."""
-    with closing(make_registry(database_url, tmp_path)) as registry:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def built(request, tmp_path_factory, outer_environment) -> tuple[Databases, str, Path]:
+    """A dozen skills, one of them with three versions, to be copied."""
+    folder = tmp_path_factory.mktemp("built")
+    if request.param == "sqlite":
+        databases: Databases = Files(folder)
+    else:
+        databases = Copies(request.getfixturevalue("postgres_server"))
+    url = databases.new()
+    with closing(make_registry(url, folder)) as registry:
         for number in range(MANY):
-            write_skill(tmp_path / "tree", f"skill-{number:02}", f"Text {number}.")
-        publish(registry, [tmp_path / "tree"], PublishOptions())
+            write_skill(folder / "tree", f"skill-{number:02}", f"Text {number}.")
+        publish(registry, [folder / "tree"], PublishOptions())
         for body in ("one", "two"):
-            publish(registry, [write_skill(tmp_path / body, "skill-00", body)], PublishOptions())
+            publish(registry, [write_skill(folder / body, "skill-00", body)], PublishOptions())
+    return databases, url, folder / "store"
+
+
+@pytest.fixture
+def registry(built, tmp_path) -> Iterator[Registry]:
+    """A copy of it, which this machine has seen."""
+    databases, original, store = built
+    url = databases.copy(original)
+    shutil.copytree(store, tmp_path / "store")
+    settings = {
+        "database_url": url,
+        "store_url": f"file://{tmp_path}/store",
+        "user": "ann@example.org",
+    }
+    with closing(Registry(load(settings), "write")) as registry:
+        with registry.database.reading() as tx:
+            [own] = standing.registry_ids(tx)
+            heads = entries.heads_after(tx, "", 100)
+        Heads(registry.settings.home).note(own, {slug: entry for slug, _, entry in heads})
         yield registry
+    databases.drop(url)
 
 
 @pytest.fixture
@@ -406,11 +436,59 @@ def test_an_empty_store_is_another_place(registry, tmp_path):
         verify(other, [], everything())
 
 
-def test_what_there_is_nothing_of_is_intact(everyskill, home):
+def test_nothing_is_not_intact(everyskill, home):
+    """A mistyped address must not look like a registry in order."""
     done = everyskill("verify")
-    assert (done.code, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[0] == "intact"
+    assert (done.code, done.stdout) == (8, "")
+    assert "nothing was verified" in done.stderr
     assert [path for path in home.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("kind", ["fifo", "link", "device"])
+def test_a_checkpoint_replaces_nothing_but_a_file(registry, cli: Commands, tmp_path, kind):
+    place = tmp_path / "place"
+    if kind == "fifo":
+        os.mkfifo(place)
+    elif kind == "link":
+        place.symlink_to(tmp_path / "elsewhere")
+    else:
+        place = Path("/dev/null")
+    before = place.lstat()
+    env = {
+        "EVERYSKILL_DATABASE_URL": registry.settings.database_url,
+        "EVERYSKILL_STORE_URL": registry.settings.store_url,
+    }
+    assert_failed(cli("verify", "--checkpoint", place, env=env), 2, "No file can be written")
+    if kind != "link":
+        assert_failed(cli("verify", "--against", place, env=env), 2, "is no file")
+    assert (place.lstat().st_mode, place.lstat().st_ino) == (before.st_mode, before.st_ino)
+    resumed = cli("verify", "--resume", "--checkpoint", tmp_path / "heads.txt", env=env)
+    assert_failed(resumed, 2, "exclude each other")
+
+
+def test_rows_that_name_nobody_are_named(registry, tmp_path):
+    url = registry.settings.database_url
+    rate(registry, Reference("skill-03"), Opinion(stars=4))
+    edit(url, "DELETE FROM users", "UPDATE ratings SET skill_version_id = 'none'")
+    found = {d.where for d in verify(registry, [], everything()).results if d.kind == "reference"}
+    assert found == {
+        "skills.author_id",
+        "skill_versions.created_by",
+        "version_events.actor_id",
+        "ratings.user_id",
+        "ratings.skill_version_id",
+    }
+
+
+def test_a_purge_that_never_was_gives_nobody_leave_to_delete(registry):
+    edit(
+        registry.settings.database_url,
+        "UPDATE version_state SET purged_at = '2026-01-01T00:00:00.000Z' WHERE skill_id ="
+        " (SELECT id FROM skills WHERE slug = 'skill-04')",
+    )
+    answer = verify(registry, [], everything())
+    assert (kinds(answer), answer.warnings) == ([("state", "skill-04", 1)], ())
+    assert answer.looked.objects == MANY + 2
 
 
 def test_a_purge_that_is_whole_is_no_damage(registry, tmp_path):

@@ -5,6 +5,7 @@ With SQLAlchemy's defaults 10–27 of 200 concurrent publishes failed on SQLite;
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import stat
@@ -258,7 +259,10 @@ def _is_ours(connection: sqlite3.Connection) -> bool:
 
 def _postgresql(url: URL) -> Engine:
     try:
-        import psycopg  # noqa: F401 - only to say clearly that it is missing
+        import psycopg
+
+        # What it warns of is said by errors; unheard, it would go to stderr, with a server's words.
+        logging.getLogger(psycopg.__name__).addHandler(logging.NullHandler())
     except ImportError as error:
         raise NotReady(
             "The PostgreSQL driver is not installed.",

@@ -23,6 +23,7 @@ DamageKind: TypeAlias = Literal[
     "search-copy",
     "history-gone",
     "history-rewritten",
+    "reference",
     "tombstone",
     "mark",
     "guard",

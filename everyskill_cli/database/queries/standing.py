@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, exists, func, select
+from typing import Any
+
+from sqlalchemy import Column, Connection, exists, func, select
+from sqlalchemy.sql import ColumnElement
 
 from everyskill_cli.database.queries.auditing import stored
 from everyskill_cli.database.tables import (
@@ -13,6 +16,7 @@ from everyskill_cli.database.tables import (
     skills,
     tombstones,
     usage_events,
+    users,
     version_events,
     version_state,
 )
@@ -59,6 +63,38 @@ def orphans(connection: Connection) -> dict[str, int]:
         for each in connection.execute(counted.where(missing).group_by(row.skill_id)):
             found[str(each[0])] = found.get(str(each[0]), 0) + each[1]
     return found
+
+
+def dangling(connection: Connection) -> dict[str, int]:
+    """Count rows whose users or versions are not there, by table and column; there are none."""
+    found: dict[str, int] = {}
+    for column in (
+        skills.c.author_id,
+        skill_versions.c.created_by,
+        version_events.c.actor_id,
+        ratings.c.user_id,
+        usage_events.c.user_id,
+    ):
+        missing = ~exists().where(users.c.id == column)
+        _count(connection, found, column, missing)
+    for table in (ratings, usage_events):
+        row, version = table.c, skill_versions.c
+        missing = ~exists().where(
+            version.id == row.skill_version_id, version.skill_id == row.skill_id
+        )
+        _count(connection, found, row.skill_version_id, missing)
+    return found
+
+
+def _count(
+    connection: Connection,
+    found: dict[str, int],
+    column: Column[Any],
+    missing: ColumnElement[bool],
+) -> None:
+    count = connection.scalar(select(func.count()).where(column.is_not(None), missing))
+    if count:
+        found[f"{column.table.name}.{column.name}"] = count
 
 
 def registry_ids(connection: Connection) -> list[str]:

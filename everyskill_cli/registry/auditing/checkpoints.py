@@ -31,10 +31,11 @@ def require_place(path: Path) -> None:
     """Refuse a place where no file can be written, before anybody has waited for what is in it.
 
     Raises:
-        UsageError: it is a folder, or in none.
+        UsageError: something else than a file is there, or it is in no folder.
         Forbidden: its folder is not to be written to.
     """
-    if path.is_dir() or not path.name or not path.parent.is_dir():
+    is_other = path.is_symlink() or (path.exists() and not path.is_file())
+    if is_other or not path.name or not path.parent.is_dir():
         raise UsageError(f"No file can be written to {path}.", "Name a file in a folder.")
     if not os.access(path.parent, os.W_OK):
         raise Forbidden(f"The folder of {path} is not to be written to.", "Name another file.")
@@ -91,6 +92,8 @@ def read_checkpoint(path: Path, registry: str | None) -> Iterator[tuple[str, Ent
         IntegrityFailure: it was changed, or ends too early.
     """
     digest = hashlib.sha256()
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path} is no file.", "Check the path.")
     with _said(path), path.open("rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(LINE_MAX), b"")):
             text = line.decode("ascii", errors="replace").removesuffix("\n")

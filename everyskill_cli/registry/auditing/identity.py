@@ -35,10 +35,10 @@ def identify(registry: Registry) -> tuple[str, list[Damage]]:
     own = ids[0] if ids else ""
     owner, wrong = _owner(registry, needed=versions > 0)
     damages += wrong
-    if owner is None or owner == own:
-        return own, damages
     if not (ids or skills):
         raise _without_records(registry, owner)
+    if owner is None or owner == own:
+        return own, damages
     if not _is_of(registry, owner):
         registry.store.claim(own, first=False)  # which says whose it is
     if ids:
@@ -61,8 +61,13 @@ def _owner(registry: Registry, *, needed: bool) -> tuple[str | None, list[Damage
     return None, [Damage(kind="registry", where=MARKER, message=message)]
 
 
-def _without_records(registry: Registry, owner: str) -> NotReady:
-    """Say that somebody's bytes are there, and nothing that names them."""
+def _without_records(registry: Registry, owner: str | None) -> NotReady:
+    """Say that there is nothing to verify, and whether somebody's bytes are there all the same."""
+    if owner is None:
+        return NotReady(
+            f"There is no registry at {registry.database.where}: nothing was verified.",
+            "Check EVERYSKILL_DATABASE_URL; the first publish makes a registry.",
+        )
     return NotReady(
         f"The store {registry.store.url} is the registry {owner}'s, and the database"
         f" {registry.database.where} holds none.",
@@ -94,6 +99,9 @@ def standing_damages(tx: Transaction, *, whole: bool) -> Iterator[Damage]:
     for skill_id, count in standing.orphans(tx).items():
         message = f"The row of a skill is gone, and {count:,} rows about it are left: {skill_id}."
         yield Damage(kind="skill-missing", where=skill_id, message=message)
+    for place, count in standing.dangling(tx).items():
+        message = f"{count:,} rows have a {place} that names nothing that is there."
+        yield Damage(kind="reference", where=place, message=message)
     for slug in standing.undead(tx):
         message = f"{slug} has a tombstone, and is there."
         yield Damage(kind="tombstone", where="tombstones", slug=slug, message=message)

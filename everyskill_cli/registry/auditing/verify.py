@@ -74,10 +74,11 @@ def verify(
         UsageError: some options do not fit together.
     """
     if references and (options.checkpoint or options.resume):
-        raise UsageError(
-            "--checkpoint and --resume are about the whole registry.",
-            "Leave out the names of skills, or that option.",
-        )
+        message = "--checkpoint and --resume are about the whole registry."
+        raise UsageError(message, "Leave out the names of skills, or that option.")
+    if options.resume and options.checkpoint:
+        message = "--resume and --checkpoint exclude each other: it would vouch for an older look."
+        raise UsageError(message, "Begin anew: everyskill verify --checkpoint FILE")
     if options.checkpoint is not None:
         require_place(options.checkpoint)
     run = _Run(registry, options, watch or Watch(), references)
