@@ -480,7 +480,7 @@ def test_rows_that_name_nobody_are_named(registry, tmp_path):
     }
 
 
-def test_a_purge_that_never_was_gives_nobody_leave_to_delete(registry):
+def test_a_purge_that_never_was_gives_nobody_leave_to_delete(registry, cli: Commands):
     edit(
         registry.settings.database_url,
         "UPDATE version_state SET purged_at = '2026-01-01T00:00:00.000Z' WHERE skill_id ="
@@ -489,6 +489,12 @@ def test_a_purge_that_never_was_gives_nobody_leave_to_delete(registry):
     answer = verify(registry, [], everything())
     assert (kinds(answer), answer.warnings) == ([("state", "skill-04", 1)], ())
     assert answer.looked.objects == MANY + 2
+    env = {
+        "EVERYSKILL_DATABASE_URL": registry.settings.database_url,
+        "EVERYSKILL_STORE_URL": registry.settings.store_url,
+    }
+    assert cli("gc", "--delete", "--older-than", "0", "--force", env=env).code == 0
+    assert objects_of(registry, "skill-04")[0].exists()
 
 
 def test_a_purge_that_is_whole_is_no_damage(registry, tmp_path):

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, exists, select, update
 
 from everyskill_cli.database.queries import records, versions
-from everyskill_cli.database.tables import condemned, skill_versions, version_state
+from everyskill_cli.database.tables import condemned, skill_versions, version_events
 from everyskill_cli.model import STALE_MARK, Condemned
 
 TICK: Final = timedelta(milliseconds=1)  # the least that two marks on one object are apart
@@ -28,13 +28,22 @@ class Claim(NamedTuple):
 
 
 def known(connection: Connection, content_urls: Iterable[str]) -> dict[str, bool]:
-    """Find which objects versions refer to, and whether they were all purged."""
+    """Find which objects versions refer to, and whether they were all purged.
+
+    The histories say so: the state is derived from them, and nobody deletes by a forged one.
+    """
+    event = version_events.c
+    was_purged = exists().where(
+        event.skill_id == skill_versions.c.skill_id,
+        event.version == skill_versions.c.version,
+        event.kind == "purge",
+    )
     found: dict[str, bool] = {}
     for chunk in records.chunks(content_urls):
         for content_url, is_purged in connection.execute(
-            select(skill_versions.c.content_url, version_state.c.purged_at.is_not(None))
-            .join(version_state, skill_versions.c.id == version_state.c.skill_version_id)
-            .where(records.among(connection, skill_versions.c.content_url, chunk))
+            select(skill_versions.c.content_url, was_purged).where(
+                records.among(connection, skill_versions.c.content_url, chunk)
+            )
         ):
             found[content_url] = found.get(content_url, True) and is_purged
     return found
