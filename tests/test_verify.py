@@ -528,6 +528,7 @@ def test_text_for_people_and_lines_for_programs(registry, cli: Commands):
     assert answer.code == 7
     assert answer.json["results"][0]["message"] == "The object of skill-00@2 is missing."
     assert_failed(cli("verify", "--sample", "0%", env=env), 2, "is not a share")
+    assert_failed(cli("verify", "--sample", "٣%", env=env), 2, "is not a share")
     assert_failed(cli("verify", "--sample", "5%", "--quick", env=env), 2, "exclude each other")
     assert_failed(cli("verify", "--resume", "--quick", env=env), 2, "exclude each other")
     assert cli("verify", "--sample", "50%", env=env).code == 7
@@ -750,6 +751,16 @@ def test_what_is_no_object_is_named(registry, tmp_path):
         answer = verify(registry, [], everything(share=share))
         assert kinds(answer) == [("object-changed", "skill-07", 1)]
         assert answer.looked.objects == MANY + 2
+
+
+def test_a_folder_of_objects_that_is_a_link_stops_nothing(registry, tmp_path):
+    [path] = objects_of(registry, "skill-07")
+    path.parent.rename(tmp_path / "moved")
+    path.parent.symlink_to(tmp_path / "moved")
+    objects_of(registry, "skill-08")[0].unlink()
+    for share in (0.0, 0.5, 1.0):
+        found = kinds(verify(registry, [], everything(share=share)))
+        assert {("object-changed", "skill-07", 1), ("object-missing", "skill-08", 1)} <= set(found)
 
 
 def test_a_text_that_is_no_utf8_is_named(tmp_path):

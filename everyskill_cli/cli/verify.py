@@ -14,7 +14,7 @@ from everyskill_cli.errors import IntegrityFailure
 
 def percent(text: str) -> float:
     """Read ``5%`` or ``0.5%`` as a share."""
-    found = re.fullmatch(r"(\d{1,3}(?:\.\d{1,4})?)%?", text)
+    found = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,4})?)%?", text)
     if found is None or not 0 < float(found[1]) <= 100:
         raise typer.BadParameter(f"{text!r} is not a share, such as 5%.")
     return float(found[1]) / 100

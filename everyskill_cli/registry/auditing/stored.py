@@ -140,7 +140,11 @@ class Objects:
         if self._listed is None:
             return None
         while self._next is None or self._next.key < key:
-            self._next = next(self._listed, None)
+            try:
+                self._next = next(self._listed, None)
+            except IntegrityFailure:  # something else lies where objects do: each is asked for
+                self._listed = None
+                return None
             if self._next is None:
                 return None
         return self._next.size if self._next.key == key else None
