@@ -22,6 +22,7 @@ from everyskill_cli.database.queries import purging, skills, versions
 from everyskill_cli.errors import (
     EveryskillError,
     Forbidden,
+    IntegrityFailure,
     NotReady,
     PartialFailure,
     Unavailable,
@@ -223,7 +224,11 @@ class _Run:
         with self.registry.database.reading() as tx:
             require_publisher(self.registry, tx)
             registry_id, is_used = versions.beginning(tx)
-        assert registry_id is not None  # noqa: S101 - a writable registry was made when opened
+        if registry_id is None:  # a writable one was made when it was opened
+            raise IntegrityFailure(
+                "The registry has no id any more.",
+                "Somebody changed its records: everyskill verify says more; compare a backup.",
+            )
         self.registry.store.claim(registry_id, first=not is_used)
 
     def _write(self, candidates: Sequence[Candidate]) -> None:

@@ -195,8 +195,9 @@ def _name_newcomers(tx: Transaction, born: Sequence[_Row], user_id: str) -> None
         return
     authors = versions.authors(tx, [row.skill_id for row in known])
     for row in known:
-        if user_id not in authors[row.skill_id]:
-            earlier = ", ".join(sorted(authors[row.skill_id].values())[:AUTHORS_NAMED])
+        mine = authors.get(row.skill_id, {})  # nobody, where somebody removed users
+        if user_id not in mine:
+            earlier = ", ".join(sorted(filter(None, mine.values()))[:AUTHORS_NAMED])
             slug = row.candidate.slug
             note = Finding("new-author", f"Earlier versions of {slug} are by {earlier}.")
             row.decision = replace(row.decision, warnings=(note,))
