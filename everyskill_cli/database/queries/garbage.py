@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, exists, select, update
+from sqlalchemy import Connection, select, update
 
 from everyskill_cli.database.queries import records, versions
-from everyskill_cli.database.tables import condemned, skill_versions, version_events
+from everyskill_cli.database.queries.purging import WAS_PURGED
+from everyskill_cli.database.tables import condemned, skill_versions
 from everyskill_cli.model import STALE_MARK, Condemned
 
 TICK: Final = timedelta(milliseconds=1)  # the least that two marks on one object are apart
@@ -32,16 +33,10 @@ def known(connection: Connection, content_urls: Iterable[str]) -> dict[str, bool
 
     The histories say so: the state is derived from them, and nobody deletes by a forged one.
     """
-    event = version_events.c
-    was_purged = exists().where(
-        event.skill_id == skill_versions.c.skill_id,
-        event.version == skill_versions.c.version,
-        event.kind == "purge",
-    )
     found: dict[str, bool] = {}
     for chunk in records.chunks(content_urls):
         for content_url, is_purged in connection.execute(
-            select(skill_versions.c.content_url, was_purged).where(
+            select(skill_versions.c.content_url, WAS_PURGED).where(
                 records.among(connection, skill_versions.c.content_url, chunk)
             )
         ):

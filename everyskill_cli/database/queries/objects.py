@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, case, exists, func, literal_column, select
+from sqlalchemy import Connection, case, func, literal_column, select
 
 from everyskill_cli.database.queries import records
 from everyskill_cli.database.queries.auditing import parsed, stored
-from everyskill_cli.database.tables import skill_versions, skills, version_events
+from everyskill_cli.database.queries.purging import WAS_PURGED
+from everyskill_cli.database.tables import skill_versions, skills
 from everyskill_cli.model.evidence import StoredObject
 
 
@@ -36,10 +37,7 @@ def objects(
         keys: of the objects.
         read: of these, those that are read: of the others nobody needs manifests and texts.
     """
-    row, event = skill_versions.c, version_events.c
-    was_purged = exists().where(  # the history says so; the state is derived from it
-        event.skill_id == row.skill_id, event.version == row.version, event.kind == "purge"
-    )
+    row = skill_versions.c
     is_published = skills.c.published_version_id == row.id
     is_read = records.among(connection, row.content_url, read) if read else literal_column("1 = 0")
     found = connection.execute(
@@ -55,7 +53,7 @@ def objects(
                 case((is_read, row.files)),
                 case((is_read & is_published, skills.c.content)),
             ),
-            was_purged,
+            WAS_PURGED,
             func.coalesce(is_published, literal_column("1 = 0")),
         )
         .select_from(skill_versions.join(skills, skills.c.id == row.skill_id))

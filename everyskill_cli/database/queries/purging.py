@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, delete, exists, func, select, text
 
@@ -19,6 +19,13 @@ from everyskill_cli.database.tables import (
     version_state,
 )
 from everyskill_cli.model import Tombstone
+
+# Of a row of skill_versions: its history says so, from which its state is derived.
+WAS_PURGED: Final = exists().where(
+    version_events.c.skill_id == skill_versions.c.skill_id,
+    version_events.c.version == skill_versions.c.version,
+    version_events.c.kind == "purge",
+)
 
 
 class Holder(NamedTuple):

@@ -31,6 +31,11 @@ def sizes(connection: Connection) -> tuple[int, int]:
     )
 
 
+def any_skill(connection: Connection) -> bool:
+    """Tell whether there is a row of a skill, whatever it holds."""
+    return bool(connection.scalar(select(exists().select_from(skills))))
+
+
 def undead(connection: Connection) -> list[str]:
     """Find skills that live under a tombstone: by slug or by id; there are none."""
     same = (tombstones.c.slug == skills.c.slug) | (tombstones.c.skill_id == skills.c.id)

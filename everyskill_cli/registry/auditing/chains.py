@@ -36,7 +36,6 @@ class Walk:
     Attributes:
         facts: the versions by number, under the number that their birth has.
         events: in order, repaired where a guess came out.
-        doubtful: the numbers of versions of which some row is damaged and was not repaired.
         whole: no event is missing, so what follows from all of them can be said.
         newest_is_sure: the newest event is intact or repaired.
     """
@@ -46,7 +45,6 @@ class Walk:
     facts: dict[int, Fact]
     events: list[StoredEvent]
     damages: list[Damage] = field(default_factory=list)
-    doubtful: set[int] = field(default_factory=set)
     whole: bool = True
     newest_is_sure: bool = True
     slug: str = ""  # that the digests were made with
@@ -229,7 +227,6 @@ class Walk:
                 event.version,
             )
             return
-        self.doubtful.add(event.version)
         self._add(
             "version-changed",
             "skill_versions",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from everyskill_cli.database.queries import auditing, standing
+from everyskill_cli.database.queries import auditing, standing, versions
 from everyskill_cli.database.snapshot import snapshot
 from everyskill_cli.errors import IntegrityFailure, NotReady
 from everyskill_cli.model import Damage
@@ -27,15 +27,15 @@ def identify(registry: Registry) -> tuple[str, list[Damage]]:
     """
     with registry.database.reading() as tx:
         ids = [str(each) for each in standing.registry_ids(tx)]
-        skills, versions = standing.sizes(tx)
+        has_skills, has_versions = standing.any_skill(tx), versions.any_exist(tx)
     damages: list[Damage] = []
-    if len(ids) != 1 and (skills or ids):
+    if len(ids) != 1 and (has_skills or ids):
         message = f"The table registry holds {len(ids)} rows, and not one."
         damages.append(Damage(kind="registry", where="registry", message=message))
     own = ids[0] if ids else ""
-    owner, wrong = _owner(registry, needed=versions > 0)
+    owner, wrong = _owner(registry, needed=has_versions)
     damages += wrong
-    if not (ids or skills):
+    if not (ids or has_skills):
         raise _without_records(registry, owner)
     if owner is None or owner == own:
         return own, damages
