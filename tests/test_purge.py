@@ -230,6 +230,54 @@ def test_an_installer_who_is_overtaken_by_the_purge_is_told(
 # Beside raters, publishers and other purges
 
 
+@pytest.mark.parametrize("yard", [ON_POSTGRESQL], indirect=True)  # a writer of SQLite waits
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("rate", "{}", "4"),
+        *(
+            pytest.param(words, marks=pytest.mark.long)
+            for words in (
+                ("use", "{}"),
+                ("show", "{}"),
+                ("ratings", "{}"),
+                ("versions", "{}"),
+                ("diff", "{}@1", "{}@2"),
+                ("install", "{}", "--to", "{}"),
+                ("promote", "{}@1"),
+                ("yank", "{}@1", "--reason", "bad"),
+            )
+        ),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_skill_is_deleted_under_a_command(
+    words: tuple[str, ...], yard: Yard, forks: Forks, tmp_path, monkeypatch, count: Count
+) -> None:
+    """After each read of a command that has locked nothing: it was quicker, or it is told."""
+    monkeypatch.chdir(tmp_path)
+
+    def line(slug: str) -> tuple[str, ...]:
+        for body in ("One.", "Two."):
+            yard.publish(f"{body} {slug}", slug)
+        return (*(word.format(slug) for word in words), "--json")
+
+    steps = forks.run(*line("whole"), env=yard.env).steps
+    # A writer's lock ends it, an installer's first file too: no skill is asked for after that.
+    ends = ("INSERT", "UPDATE", "os.")
+    last = next((n for n, step in enumerate(steps) if step.startswith(ends)), len(steps))
+    points = [n for n, step in enumerate(steps[:last]) if step.startswith("SELECT")]
+    assert len(points) > 2
+    for number in points:
+        run = forks.start(line(f"s-{number}"), env=yard.env, halt_after=[number])
+        run.wait_until_halted()
+        deleted(yard, f"s-{number}")
+        done = run.resume().wait()
+        assert done.code in (0, 4, 5), done.stderr
+        assert not done.code or "deleted" in done.stderr or "foreign key" in done.stderr
+    count("skills deleted under a command", deletions=len(points))
+
+
 @on_folders
 def test_raters_publishers_and_purges_at_once(yard: Yard, forks: Forks) -> None:
     """None waits for another in a circle, and every count is right at the end."""

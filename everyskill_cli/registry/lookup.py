@@ -84,6 +84,8 @@ def find_version(tx: Transaction, found: Found, number: int, *, whole: bool = Tr
     version = versions.find(tx, found.skill.id, number, whole=whole)
     if version is None:
         slug, latest = found.skill.slug, found.skill.latest_version
+        if 1 <= number <= latest:
+            find_skill(tx, slug)  # it may have been deleted whole since
         raise NotFound(
             f"There is no version {number} of {slug}; its latest is {latest}.",
             f"See all: everyskill versions {slug}",

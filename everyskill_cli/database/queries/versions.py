@@ -19,6 +19,7 @@ from everyskill_cli.database.tables import (
     version_events,
     version_state,
 )
+from everyskill_cli.errors import Conflict
 from everyskill_cli.model import (
     Condemned,
     FileEntry,
@@ -225,9 +226,19 @@ def summaries(
 def summary(
     connection: Connection, version: SkillVersion, pointers: tuple[int | None, int | None]
 ) -> VersionSummary:
-    """Read one version's standing."""
+    """Read one version's standing.
+
+    Raises:
+        Conflict: it is gone since it was found, as where its skill is deleted whole meanwhile.
+    """
     statement = _summary_columns().where(skill_versions.c.id == version.id)
-    return _summary(connection.execute(statement).one(), pointers)
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        raise Conflict(
+            f"Version {version.version} was deleted while it was read, or its records are damaged.",
+            "Try again; if it stays so: everyskill verify",
+        )
+    return _summary(row, pointers)
 
 
 def _summary_columns() -> Select[Any]:
