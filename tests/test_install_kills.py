@@ -224,7 +224,9 @@ def test_an_installer_killed_after_a_step(
     assert story.steps <= {steps[number] for number in points} | (
         set() if "exchange" in request.node.name else {"_rename"}
     )
-    kill_at(scenes, story, points if name == "first" else points[::2] + points[-1:], count)
+    # How two folders are swapped differs in a few steps, which others of the module end at too.
+    every = 1 if name == "first" and "exchange" in request.node.name else 3
+    kill_at(scenes, story, sorted({*points[::every], points[-1]}), count)
 
 
 @pytest.mark.parametrize("name", ["first", "update", "uninstall"])

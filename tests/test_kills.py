@@ -17,7 +17,7 @@ import pytest
 from everyskill_cli.stores import content_key
 from tests.effects import AUTHOR
 from tests.forks import Forks
-from tests.killing import LANES, kill_at, on_every_registry, on_two_registries, thinned
+from tests.killing import LANES, kill_at, on_every_registry, on_two_registries, spread, thinned
 from tests.registries import write_skill
 from tests.sites import Databases, FolderStores, Site, Standing, Stores
 
@@ -175,6 +175,7 @@ def test_a_publisher_killed_after_a_step(lanes, stores, count):
     if "put" in expected:
         expected |= WITHIN["folder" if isinstance(stores, FolderStores) else "s3"]
     assert expected <= {name for _, name in points}
+    points = spread(points)
     kill_at(points, lanes)
     count("kill matrix", kills=len(points), reruns=len(points))
 

@@ -44,7 +44,7 @@ def walk(read, size):
         after = page.next
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 50])
+@pytest.mark.parametrize("size", [1, 3, 50])
 @pytest.mark.parametrize("sort", ["updated", "created", "name", "rating", "uses"])
 def test_skills(registry, sort, size):
     items = walk(lambda n, after: list_skills(registry, sort, n, after), size)

@@ -103,7 +103,11 @@ faults = pytest.mark.parametrize(
 @pytest.mark.parametrize(
     ("request_", "fault", "times"),
     [(request, fault, 1) for request, fault in FAULTS]
-    + [(request, fault, 2) for request, fault in FAULTS if fault in NO_ANSWER],
+    + [
+        pytest.param(request, fault, 2, marks=() if number % 3 == 0 else pytest.mark.long)
+        for number, (request, fault) in enumerate(FAULTS)
+        if fault in NO_ANSWER
+    ],
     ids=lambda value: str(getattr(value, "value", value)),
 )
 def test_a_fault_of_the_store_that_passes(
