@@ -93,7 +93,7 @@ def _purged(tx: Transaction, purged: Mapping[tuple[str, int], datetime]) -> list
                 by=by,
                 reason=reason,
                 said=f"{slug}@{number} was purged{why}",
-                published=heads[slug].published_version,
+                published=heads[slug].published_version if slug in heads else None,
             )
         )
     return found
