@@ -107,6 +107,7 @@ def version(
         yank_reason=None,
         successor=None,
         purged_at=None,
+        purge_reason=None,
     )
 
 

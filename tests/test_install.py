@@ -406,18 +406,16 @@ def test_without_a_registry_there_is_nothing_and_none_is_made(
 
 
 @on_both
-def test_a_purged_version_is_not_installed_and_its_last_copy_is_kept(
+def test_a_purged_version_is_not_installed_and_no_edit_where_it_stands(
     cli: Commands, team: Path, project: Path, event: Callable[..., None]
 ) -> None:
     assert cli("install", "demo@2").code == 0
-    last = contents(project / ".claude/skills/demo")
     event(2, "purge", reason="law")
-    for words in (["install"], ["install", "--frozen"], ["install", "demo@2"], ["update"]):
-        assert_failed(cli(*words), 4, "demo@2 was purged")
+    for words in (["install"], ["install", "--frozen"], ["install", "demo@2"], ["update", "demo"]):
+        assert_failed(cli(*words), 4, "demo@2 was purged: law", "everyskill install demo")
     assert cli("list", "--installed", "--json").json["items"][0]["state"] == "purged"
-    assert_failed(cli("install", "demo"), 5, "local edits", "--force")
-    [result] = cli("install", "demo", "--force", "--json").json["results"]
-    assert contents(Path(result["kept"])) == last
+    [result] = cli("install", "demo", "--json").json["results"]
+    assert (result["previous_version"], result["version"], result["kept"]) == (2, 3, None)
 
 
 @on_both

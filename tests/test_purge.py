@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pty
+import shlex
+import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,9 +24,11 @@ from everyskill_cli.registry.auditing.purge import purge
 from everyskill_cli.registry.rate import rate
 from everyskill_cli.registry.use import Use, record
 from everyskill_cli.registry.watch import Watch
-from tests.commands import PROGRAM, Commands, as_ordinary_user, assert_failed, rows
+from tests.commands import PROGRAM, Commands, as_ordinary_user, assert_failed, rows, tree
 from tests.figures import Count
 from tests.forks import Forks
+from tests.installing import make_project, names
+from tests.registries import write_skill
 from tests.servers.faults import Fault
 from tests.sites import S3Stores
 from tests.yards import CHANGES, ON_POSTGRESQL, ON_SQLITE, Yard, on_folders, on_one
@@ -225,6 +229,151 @@ def test_an_installer_who_is_overtaken_by_the_purge_is_told(
         done = reader.resume().wait()
         assert (done.code, done.error["type"]) == (4, "NotFound")
         assert says in done.error["message"]
+
+
+# Where it is installed
+
+
+@pytest.fixture
+def project(yard: Yard, cli: Commands, tmp_path, monkeypatch) -> Path:
+    """What is gone is locked here beside what stands: demo fell back, of the others nothing is."""
+    folder = make_project(tmp_path / "project", ".claude")
+    monkeypatch.chdir(folder)
+    yard.publish("Four.", "alone")
+    yard.publish("Five.", "stays")
+    assert cli("install", "alone", "demo", "other", "stays").code == 0
+    purged(yard, "demo@2")
+    purged(yard, "alone@1")
+    deleted(yard, "other")
+    return folder
+
+
+def commands_of(hint: str) -> list[list[str]]:
+    """The commands that a hint names, as a shell would take them."""
+    lines = hint.removeprefix("To go on: everyskill ").split(" && everyskill ")
+    return [shlex.split(line) for line in lines]
+
+
+def told(cli: Commands, *states: str) -> None:
+    """What is gone is outdated, wherever its folder is; why, since when and by whom is said."""
+    done = cli("outdated", "--json")
+    assert (done.code, done.stderr) == (0, "")
+    items = {each["slug"]: each for each in done.json["items"]}
+    assert [each["state"] for each in items.values()] == list(states)
+    bad = items.pop("bad")
+    assert (bad["yank_reason"], bad["published_version"]) == ("It loops", None)
+    assert bad["yanked_at"] and not bad["purged_at"] and not bad["hint"]
+    assert {slug: each["hint"] for slug, each in items.items()} == {
+        "alone": "everyskill uninstall alone",
+        "demo": "everyskill update demo",
+        "other": "everyskill uninstall other",
+    }
+    for each in items.values():
+        assert (each["purge_reason"], each["purged_by"]) == (WHY, "ann@example.org")
+        assert each["purged_at"].startswith("20")
+
+
+@on_folders
+def test_what_is_gone_is_said_of_all_that_is_locked_at_once_with_the_way_out(
+    cli: Commands, yard: Yard, project: Path
+) -> None:
+    yard.publish("Seven.", "bad")
+    assert cli("install", "bad").code == 0
+    assert cli("yank", "bad@1", "--reason", "It loops", "--yes").code == 0
+    told(cli, "purged", "yanked", "purged", "deleted")
+    listed = cli("list", "--installed").stdout.splitlines()
+    assert [line.split("\t")[-2:] for line in listed if line.startswith("deleted")] == [
+        [WHY, "everyskill uninstall other"]
+    ]
+    for words in (["install"], ["install", "--frozen"], ["install", "stays", "demo@2", "other"]):
+        before = tree(project)
+        assert_failed(cli(*words), 4, f"demo@2 was purged: {WHY}", "other was deleted on")
+        assert tree(project) == before
+
+    shutil.rmtree(project / ".claude/skills")
+    told(cli, "missing", "missing", "missing", "deleted")
+    screen = cli("outdated", env={"FORCE_COLOR": "1", "NO_COLOR": "1"}).stdout
+    shown = " ".join(screen.split())  # it is folded
+    for said in ("deleted on 20", "purged on 20", "by ann@example.org", "yanked: It loops"):
+        assert said in shown
+    assert (shown.count(WHY), shown.count("everyskill update demo")) == (3, 1)
+
+    said = cli("install", "--frozen", "--json").error
+    assert said["message"].startswith(f"alone@1 was purged: {WHY}; demo@2 was purged: {WHY}; other")
+    assert said["hint"] == "To go on: everyskill uninstall alone other && everyskill update demo"
+    for line in commands_of(said["hint"]):
+        assert cli(*line).code == 0
+    answer = cli("install", "--frozen", "--json").json
+    assert [(each["slug"], each["version"]) for each in answer["results"]] == [
+        ("bad", 1),
+        ("demo", 1),
+        ("stays", 1),
+    ]
+    shown = cli("show", "alone", "--json").json
+    assert shown["summary"]["purge_reason"] == shown["versions"][0]["purge_reason"] == WHY
+    assert cli("show", "stays", "--json").json["summary"]["purge_reason"] is None
+
+
+@on_one
+def test_an_update_of_everything_leaves_what_is_gone_and_says_so(
+    cli: Commands, yard: Yard, project: Path
+) -> None:
+    copy = shutil.copytree(project / ".claude/skills/demo", project.parent / "copy")
+    answer = cli("update", "--json").json
+    assert [(each["slug"], each["status"], each["kept"]) for each in answer["results"]] == [
+        ("demo", "updated", None),
+        ("stays", "unchanged", None),
+    ]
+    assert [each["rule"] for each in answer["warnings"]] == ["purged", "deleted"]
+    for each, slug in zip(answer["warnings"], ("alone", "other"), strict=True):
+        assert WHY in each["message"]
+        assert each["message"].endswith(f"To go on: everyskill uninstall {slug}")
+        assert_failed(cli("update", slug, "stays"), 4, WHY, f"everyskill uninstall {slug}")
+    assert names(project / ".claude/skills") == {"alone", "demo", "other", "stays"}
+
+    # Whoever follows another's lock has no edits where the purged bytes stand.
+    shutil.rmtree(project / ".claude/skills/demo")
+    shutil.copytree(copy, project / ".claude/skills/demo")
+    [result] = cli("install", "--frozen", "demo", "--json").json["results"]
+    assert (result["previous_version"], result["version"], result["kept"]) == (2, 1, None)
+
+    # What is pinned is moved on by an install.
+    yard.publish("Six.", "stays")
+    assert cli("install", "stays@1", "--scope", "user", "--to", project.parent / "own").code == 0
+    purged(yard, "stays@1")
+    [note] = cli("update", "--scope", "user", "--json").json["warnings"]
+    hint = cli("install", "--scope", "user", "--json").error["hint"]
+    assert hint == "To go on: everyskill install stays --scope user"
+    assert note["rule"] == "purged" and note["message"].endswith(hint)
+    assert cli(*commands_of(hint)[0]).code == 0
+    assert "Six." in (project.parent / "own/stays/SKILL.md").read_text()
+
+
+@on_one
+def test_edits_of_what_is_gone_are_kept(cli: Commands, yard: Yard, project: Path) -> None:
+    for slug in ("demo", "other"):
+        (project / f".claude/skills/{slug}/SKILL.md").write_text("Mine.\n")
+    before = tree(project)
+    done = cli("update", "demo")
+    assert_failed(done, 5, "demo has local edits: SKILL.md", "--force")
+    assert "everyskill diff" not in done.stderr  # nobody can compare with what is gone
+    assert_failed(cli("uninstall", "other"), 5, "SKILL.md", "--force")
+    assert tree(project) == before
+    items = cli("list", "--installed", "--json").json["items"]
+    stand = {each["slug"]: (each["state"], each["purge_reason"]) for each in items}
+    assert (stand["demo"], stand["other"]) == (("edited", WHY), ("deleted", WHY))
+    for words in (["update", "demo"], ["uninstall", "other"]):
+        [result] = cli(*words, "--force", "--json").json["results"]
+        assert (Path(result["kept"]) / "SKILL.md").read_text() == "Mine.\n"
+
+    # Also where it is not installed, the reason is said.
+    for words in (["rate", "alone", "5"], ["use", "alone"], ["install", "alone"]):
+        done = cli(*words)
+        assert_failed(done, 4, f"latest, 1, was purged: {WHY}", "everyskill versions alone")
+    assert_failed(cli("promote", "alone"), 4, "no draft", "everyskill promote alone@N")
+    assert_failed(cli("rollback", "alone"), 5, "no published", "everyskill promote alone@N")
+    source = write_skill(project.parent / "source", "other")
+    assert_failed(cli("diff", source), 4, "other was deleted on", WHY)
 
 
 # Beside raters, publishers and other purges

@@ -349,8 +349,11 @@ def test_show_says_why_a_version_was_withdrawn(monkeypatch: pytest.MonkeyPatch) 
 
 def test_show_suggests_nothing_for_a_purged_version() -> None:
     value = realistic()
-    summary = dataclasses.replace(value.summary, status="purged", purged_at=MOMENT)
+    summary = dataclasses.replace(
+        value.summary, status="purged", purged_at=MOMENT, purge_reason="Leaks a key"
+    )
     shown = drawn(dataclasses.replace(value, summary=summary))
+    assert re.search(r"because +Leaks a key", shown)
     assert "--content" not in shown
     assert "everyskill rate" not in shown
 

@@ -8,7 +8,7 @@ from everyskill_cli.cli import options, render
 
 
 def outdated(context: typer.Context, as_json: options.AsJson = False) -> None:
-    """List what is installed and not at its published version.
+    """List what is installed and not at its published version, or yanked, purged or deleted.
 
     Example: everyskill outdated
     """

@@ -65,6 +65,7 @@ class VersionSummary:
     yank_reason: str | None
     successor: int | None
     purged_at: datetime | None
+    purge_reason: str | None
     events: tuple[EventEntry, ...] = ()
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from everyskill_cli.model.words import (
         FileChange,
         Finding,
@@ -59,15 +61,18 @@ class InstalledSkill:
 
     Attributes:
         version: as the lock has it.
-        state: the first of ``unknown`` (nobody can look), ``missing``, ``other-version`` (the
-            files are another published version's), ``edited``, ``purged``, ``yanked``,
-            ``outdated`` that is so, else ``clean``; what the registry alone knows is left out
-            where it cannot be asked.
+        state: the first of ``deleted`` (the whole skill), ``unknown`` (nobody can look),
+            ``missing``, ``other-version`` (the files are another published version's),
+            ``edited``, ``purged``, ``yanked``, ``outdated`` that is so, else ``clean``; what the
+            registry alone knows is left out where it cannot be asked.
         pinned: whether updates leave it at this number.
         path: the skill's folder, absolute.
         agents: who finds it there, by the names of ``--agent``.
         published_version: what a registry that could be asked publishes now.
         changes: how the files differ from the version's, where its manifest is known.
+        purged_at, purged_by, purge_reason: of the version, or of the whole skill; by whom is an
+            email address.
+        hint: the command that goes on without what was purged or deleted; else None.
 
     """
 
@@ -83,11 +88,16 @@ class InstalledSkill:
     yank_reason: str | None
     successor: int | None
     changes: tuple[FileChange, ...]
+    yanked_at: datetime | None
+    purged_at: datetime | None
+    purged_by: str | None
+    purge_reason: str | None
+    hint: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutdatedPage:
-    """What is installed at another version than the published one; ``next`` is None."""
+    """What is installed and not the published version, or withdrawn, or gone; ``next`` is None."""
 
     items: tuple[InstalledSkill, ...]
     next: str | None

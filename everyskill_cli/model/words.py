@@ -50,6 +50,7 @@ InstalledState: TypeAlias = Literal[
     "outdated",
     "yanked",
     "purged",
+    "deleted",
     "other-version",
     "edited",
     "missing",

@@ -40,14 +40,14 @@ def find_skill(tx: Transaction, slug: str) -> Found:
     return Found(*found)
 
 
-def number_to_show(found: Found, reference: Reference) -> int:
+def number_to_show(tx: Transaction, found: Found, reference: Reference) -> int:
     """Give the number to look at: without one the published, else the draft, else the latest."""
     if reference.version is None:
         return found.published_version or found.draft_version or found.skill.latest_version
-    return number_to_use(found, reference)
+    return number_to_use(tx, found, reference)
 
 
-def number_to_use(found: Found, reference: Reference) -> int:
+def number_to_use(tx: Transaction, found: Found, reference: Reference) -> int:
     """Give the number to rate or install: without one only the published will do.
 
     Raises:
@@ -59,8 +59,8 @@ def number_to_use(found: Found, reference: Reference) -> int:
         name = reference.version or "published"
         other = found.draft_version or skill.latest_version
         raise NotFound(
-            f"{skill.slug} has no {name} version.",
-            f"Name the version that you mean: {skill.slug}@{other}",
+            f"{skill.slug} has no {name} version{and_purged(tx, skill, other)}.",
+            f"Name the version that you mean: {skill.slug}@{number_to_name(tx, skill, other)}",
         )
     return number
 
@@ -108,6 +108,22 @@ def purged(tx: Transaction, slug: str, version: SkillVersion) -> NotFound:
         f"The content of {this} was purged{because(tx, version)}.",
         f"See what is left: everyskill versions {slug}",
     )
+
+
+def and_purged(tx: Transaction, skill: Skill, number: int) -> str:
+    """Say of the version that somebody might mean that it was purged, and why, if it was."""
+    purge = purging.purges(tx, [(skill.slug, number)]).get((skill.slug, number))
+    if purge is None:
+        return ""
+    why = f": {purge.reason.rstrip('.')}" if purge.reason else ""
+    return f", and its latest, {number}, was purged{why}"
+
+
+def number_to_name(tx: Transaction, skill: Skill, number: int) -> str:
+    """Give the number to name in a hint; where nobody can have that version, how to find one."""
+    if purging.purges(tx, [(skill.slug, number)]):
+        return f"N (see which stand: everyskill versions {skill.slug})"
+    return str(number)
 
 
 def because(tx: Transaction, version: SkillVersion) -> str:

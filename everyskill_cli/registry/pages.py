@@ -79,7 +79,9 @@ def list_ratings(
         found = find_skill(tx, reference.slug)
         version_id = None
         if reference.version is not None:
-            version_id = find_version(tx, found, number_to_use(found, reference), whole=False).id
+            version_id = find_version(
+                tx, found, number_to_use(tx, found, reference), whole=False
+            ).id
         items = ratings.page(
             tx, found.skill.id, limit=limit + 1, version_id=version_id, after=place
         )

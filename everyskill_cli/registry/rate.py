@@ -37,7 +37,7 @@ def rate(registry: Registry, reference: Reference, opinion: Opinion) -> RateAnsw
     with registry.database.writing() as tx:
         user_id = sign(registry, tx, "rater")
         found = find_skill(tx, reference.slug)
-        version = find_version(tx, found, number_to_use(found, reference), whole=False)
+        version = find_version(tx, found, number_to_use(tx, found, reference), whole=False)
         before = ratings.find(tx, user_id, version.id)
         if opinion.stars is None:
             status, rating = _remove(

@@ -27,7 +27,7 @@ def show(registry: Registry, reference: Reference, *, content: bool = False) -> 
     with registry.database.reading() as tx:
         found = find_skill(tx, reference.slug)
         meet(registry, tx, found)
-        version = find_version(tx, found, number_to_show(found, reference))
+        version = find_version(tx, found, number_to_show(tx, found, reference))
         summary = versions.summary(tx, version, found.pointers)
         if content and summary.purged_at is not None:
             raise purged(tx, reference.slug, version)

@@ -92,7 +92,7 @@ def _ensure(tx: Transaction, use: Use, user_id: str | None) -> tuple[str, bool]:
     known = None if use.external_id is None else usage.id_of(tx, use.external_id)
     if known is not None:
         return known, False
-    version = find_version(tx, found, number_to_use(found, use.skill), whole=False)
+    version = find_version(tx, found, number_to_use(tx, found, use.skill), whole=False)
     if versions.summary(tx, version, found.pointers).purged_at is not None:
         raise Conflict(
             f"{use.skill.slug}@{version.version} was purged and is not used any more"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from everyskill_cli.chain import timestamp
 from everyskill_cli.cli.render.blocks import Block, Column, Commands, Headline, Table
 from everyskill_cli.cli.render.words import (
     Words,
@@ -63,6 +64,10 @@ INSTALLED_COLUMNS: Final = (
     Column("yank_reason", place="pipe"),
     Column("successor", place="pipe"),
     Column("pinned", place="pipe"),
+    Column("purged_at", place="pipe"),
+    Column("purged_by", place="pipe"),
+    Column("purge_reason", place="pipe"),
+    Column("hint", place="pipe"),
 )
 
 
@@ -129,8 +134,16 @@ def _next(value: InstallAnswer) -> tuple[tuple[Words, str], ...]:
 
 
 def listed(value: InstalledPage | OutdatedPage, _now: datetime) -> list[Block]:
-    """List what is installed, and how it stands."""
-    return [Table(INSTALLED_COLUMNS, tuple(_installed_row(item) for item in value.items))]
+    """List what is installed, how it stands, and what to type where a version is gone."""
+    ways = {item.hint: item for item in value.items if item.hint}
+    return [
+        Table(INSTALLED_COLUMNS, tuple(_installed_row(item) for item in value.items)),
+        Commands(tuple((command(hint), _going_on(item)) for hint, item in ways.items())),
+    ]
+
+
+def _going_on(item: InstalledSkill) -> str:
+    return "take it away" if item.published_version is None else "take what is published"
 
 
 def _installed_row(item: InstalledSkill) -> tuple[Words, ...]:
@@ -143,18 +156,34 @@ def _installed_row(item: InstalledSkill) -> tuple[Words, ...]:
         only_piped(item.scope),
         say(_short(item.path), plain=item.path),
         say(", ".join(item.agents), "muted"),
-        joined([say(_changed(item.changes)), _withdrawn(item)], "; "),
+        joined([say(_changed(item.changes)), _withdrawn(item), _purged(item)], "; "),
         only_piped(item.yank_reason),
         only_piped(item.successor),
         only_piped("true" if item.pinned else "false"),
+        only_piped(None if item.purged_at is None else timestamp(item.purged_at)),
+        only_piped(item.purged_by),
+        only_piped(item.purge_reason),
+        only_piped(item.hint),
     )
 
 
 def _withdrawn(item: InstalledSkill) -> Words:
-    if item.state != "yanked":
+    if item.yanked_at is None or item.purged_at is not None:
         return Words((), "")
     use = f" (use {named(item.slug, item.successor)})" if item.successor else ""
-    return Words(flowing(f"{item.yank_reason or 'withdrawn'}{use}", "bad").spans, "")
+    sign = "" if item.state == "yanked" else "yanked: "
+    return Words(flowing(f"{sign}{item.yank_reason or 'withdrawn'}{use}", "bad").spans, "")
+
+
+def _purged(item: InstalledSkill) -> Words:
+    """Say when, by whom and why the version was purged, or the skill deleted."""
+    if item.purged_at is None:
+        return Words((), "")
+    word = "deleted" if item.state == "deleted" else "purged"
+    by = f" by {item.purged_by}" if item.purged_by else ""
+    why = f": {item.purge_reason}" if item.purge_reason else ""
+    day = timestamp(item.purged_at)[:10]
+    return Words(flowing(f"{word} on {day}{by}{why}", "bad").spans, "")
 
 
 def _short(path: str) -> str:

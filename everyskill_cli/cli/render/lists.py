@@ -161,7 +161,9 @@ def _version_row(item: VersionSummary, now: datetime) -> tuple[Words, ...]:
 
 
 def _withdrawn(item: VersionSummary) -> str:
-    """Say on a terminal why a version is yanked, and what to use instead."""
+    """Say on a terminal why a version is purged, or yanked, and what to use instead."""
+    if item.purged_at is not None:
+        return item.purge_reason or ""
     if item.yanked_at is None:
         return ""
     instead = f" (use {item.successor})" if item.successor else ""

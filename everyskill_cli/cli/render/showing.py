@@ -213,6 +213,7 @@ def _withdrawal(value: ShowAnswer, now: datetime) -> tuple[Field, ...]:
             "use instead",
         ),
         Field("purged_at", None if purged is None else moment(purged, now), "purged"),
+        Field("purge_reason", optional(summary.purge_reason, "bad"), "because"),
     )
 
 

@@ -29,18 +29,15 @@ def numbers(
 ) -> dict[tuple[str, str], int]:
     """Find which versions, by slug and digest of their object, were published: the newest of each.
 
-    Whoever asks wants to know whether bytes on a disk are a skill's, and can be had again.
+    Whoever asks wants to know whether bytes on a disk are a skill's, and nobody's own work. So
+    purged ones count: they are to go, also from there.
     """
     found: dict[tuple[str, str], int] = {}
     for chunk in records.chunks(wanted):
         rows = connection.execute(
             select(skills.c.slug, skill_versions.c.content_hash, skill_versions.c.version)
             .join(skill_versions, skill_versions.c.skill_id == skills.c.id)
-            .join(version_state, version_state.c.skill_version_id == skill_versions.c.id)
-            .where(
-                tuple_(skills.c.slug, skill_versions.c.content_hash).in_(chunk),
-                version_state.c.purged_at.is_(None),  # nobody can have those again
-            )
+            .where(tuple_(skills.c.slug, skill_versions.c.content_hash).in_(chunk))
             .order_by(skill_versions.c.version)
         )
         for slug, digest, version in rows:

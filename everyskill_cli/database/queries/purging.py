@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, delete, exists, func, select, text
+from sqlalchemy import Connection, delete, exists, func, select, text, tuple_
 
 from everyskill_cli.database.queries import records
 from everyskill_cli.database.queries.skills import POINTED, POINTERS
@@ -15,6 +15,7 @@ from everyskill_cli.database.tables import (
     skills,
     tombstones,
     usage_events,
+    users,
     version_events,
     version_state,
 )
@@ -37,6 +38,13 @@ class Holder(NamedTuple):
     is_purged: bool
     published_version: int | None
     draft_version: int | None
+
+
+class Purge(NamedTuple):
+    """By whom (an email address) and why a version was purged."""
+
+    actor: str
+    reason: str | None
 
 
 class Amount(NamedTuple):
@@ -119,14 +127,41 @@ def reasons(connection: Connection, content_urls: Iterable[str]) -> dict[str, st
     return found
 
 
+def purges(
+    connection: Connection, wanted: Iterable[tuple[str, int]]
+) -> dict[tuple[str, int], Purge]:
+    """Read how some versions were purged, by slug and number; absent where they were not."""
+    found: dict[tuple[str, int], Purge] = {}
+    events = version_events.c
+    for chunk in records.chunks(wanted):
+        rows = connection.execute(
+            select(skills.c.slug, events.version, users.c.email, events.reason)
+            .select_from(
+                skills.join(version_events, events.skill_id == skills.c.id).join(
+                    users, users.c.id == events.actor_id
+                )
+            )
+            .where(tuple_(skills.c.slug, events.version).in_(chunk), events.kind == "purge")
+        )
+        found.update(((slug, number), Purge(*rest)) for slug, number, *rest in rows)
+    return found
+
+
 def buried(connection: Connection, slugs: Iterable[str]) -> dict[str, Tombstone]:
     """Find which slugs are of skills that were deleted whole."""
-    found: dict[str, Tombstone] = {}
+    return {slug: tombstone for slug, (tombstone, _) in graves(connection, slugs).items()}
+
+
+def graves(connection: Connection, slugs: Iterable[str]) -> dict[str, tuple[Tombstone, str | None]]:
+    """Find the same with the email address of who ordered it."""
+    found: dict[str, tuple[Tombstone, str | None]] = {}
     for chunk in records.chunks(slugs):
         for row in connection.execute(
-            select(tombstones).where(records.among(connection, tombstones.c.slug, chunk))
+            select(tombstones, users.c.email)
+            .select_from(tombstones.outerjoin(users, users.c.id == tombstones.c.actor_id))
+            .where(records.among(connection, tombstones.c.slug, chunk))
         ):
-            found[row.slug] = records.record(Tombstone, row)
+            found[row.slug] = (records.record(Tombstone, row), row.email)
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, delete, func, select, update
+from sqlalchemy import Connection, Row, Select, case, delete, func, select, update
 
 from everyskill_cli.chain import GENESIS
 from everyskill_cli.database.faults import UnreadableValue, hidden
@@ -242,7 +242,12 @@ def summary(
 
 
 def _summary_columns() -> Select[Any]:
-    version, state = skill_versions.c, version_state.c
+    version, state, events = skill_versions.c, version_state.c, version_events.c
+    why = select(events.reason).where(
+        events.skill_id == version.skill_id,
+        events.version == version.version,
+        events.kind == "purge",
+    )
     return select(
         version.version,
         version.content_hash,
@@ -258,6 +263,7 @@ def _summary_columns() -> Select[Any]:
         state.yank_reason,
         state.successor,
         state.purged_at,
+        case((state.purged_at.is_not(None), why.limit(1).scalar_subquery())).label("purge_reason"),
         (state.stars_1 + state.stars_2 + state.stars_3 + state.stars_4 + state.stars_5).label(
             "rating_count"
         ),

@@ -64,7 +64,7 @@ def find_named(tx: Transaction, references: Iterable[Reference]) -> Named:
             continue
         slugs[reference.slug] = None
         if reference.version is not None:
-            number = number_to_show(found, reference)
+            number = number_to_show(tx, found, reference)
             version = find_version(tx, found, number, whole=False)
             numbers.add((reference.slug, version.version))
     whole = {reference.slug for reference in wanted if reference.version is None}

@@ -7,13 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from everyskill_cli.bundle import pack
-from everyskill_cli.database.queries import skills, versions
+from everyskill_cli.database.queries import purging, skills, versions
 from everyskill_cli.errors import InvalidSkill, NotFound
 from everyskill_cli.model import DiffSide, FileEntry, Reference
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.comparing.contents import Contents, LocalFiles, StoredFiles
 from everyskill_cli.registry.comparing.fields import fields_of
-from everyskill_cli.registry.lookup import Found, find_skill, find_version, number_to_use, purged
+from everyskill_cli.registry.lookup import (
+    Found,
+    absent,
+    find_skill,
+    find_version,
+    number_to_use,
+    purged,
+)
 from everyskill_cli.skill import describe
 from everyskill_cli.skill import find_skill as find_local
 from everyskill_cli.skill.card import SLUG_RULES
@@ -111,12 +118,14 @@ class _Shelf:
     def meant(self, reference: Reference) -> Side:
         """Give the version that a reference means; without a number the published one."""
         found = self._find(reference)
-        return self._side(found, number_to_use(found, reference))
+        return self._side(found, number_to_use(self.tx, found, reference))
 
     def latest(self, local: Side) -> Side:
         """Give the latest version of the skill that a path would be published as."""
         slug, path = str(local.said.slug), local.said.path
         found = skills.find(self.tx, slug)
+        if found is None and purging.buried(self.tx, [slug]):
+            raise absent(self.tx, slug)
         if found is None:
             raise NotFound(
                 f"There is no skill {slug}, which {path} would be, to compare it with.",
@@ -132,7 +141,7 @@ class _Shelf:
             if old is None or new is None:
                 raise _no_pair(found)
             return self._side(found, old), self._side(found, new)
-        number = number_to_use(found, reference)
+        number = number_to_use(self.tx, found, reference)
         version = self._side(found, number)
         if number == 1:
             raise _no_version_before(found)

@@ -28,6 +28,7 @@ from everyskill_cli.model import (
     Scope,
 )
 from everyskill_cli.registry import Registry
+from everyskill_cli.registry.installing.gone import Gone, find_gone, line, way_out
 from everyskill_cli.registry.installing.steps import edits_of
 from everyskill_cli.settings import Settings
 
@@ -47,12 +48,20 @@ class _Known:
 
     Attributes:
         others: numbers of versions whose bytes stand in a folder, by slug and digest.
+        purged: how versions were purged, by slug and number.
+        deleted: how whole skills were deleted, by slug.
     """
 
     registry_id: str | None = None
     heads: dict[str, Head] = field(default_factory=dict)
     pins: dict[tuple[str, int], Pin] = field(default_factory=dict)
     others: dict[tuple[str, str], int] = field(default_factory=dict)
+    purged: dict[tuple[str, int], Gone] = field(default_factory=dict)
+    deleted: dict[str, Gone] = field(default_factory=dict)
+
+    def gone(self, entry: Locked) -> Gone | None:
+        """Say how what a lock names went, if it did."""
+        return self.deleted.get(entry.slug) or self.purged.get((entry.slug, entry.version))
 
 
 def list_installed(registry: Registry) -> InstalledPage:
@@ -75,7 +84,7 @@ def list_installed(registry: Registry) -> InstalledPage:
 
 
 def list_outdated(registry: Registry) -> OutdatedPage:
-    """List what an update would change, and what is pinned to a version that is not published.
+    """List what is not at its published version, pinned or not, and what was withdrawn or is gone.
 
     Raises:
         Conflict: a lock file cannot be understood.
@@ -87,6 +96,8 @@ def list_outdated(registry: Registry) -> OutdatedPage:
         item
         for item in _items(registry, found, known)
         if item.published_version not in (None, item.version)
+        or item.yanked_at is not None
+        or item.purged_at is not None
     )
     return OutdatedPage(items=items, next=None, warnings=(*warnings, *_strangers(found, known)))
 
@@ -130,11 +141,20 @@ def _ask(registry: Registry, found: Sequence[_Found]) -> _Known:
             if each.seen is not None
             and each.seen.content_hash not in (None, each.entry.content_hash)
         }
+        heads = skills.heads(tx, {each.entry.slug for each in mine})
+        pins = pin_queries.find(tx, sorted({(e.entry.slug, e.entry.version) for e in mine}))
+        gone = find_gone(
+            tx,
+            pins.values(),
+            {each.entry.slug for each in mine} - heads.keys(),
+        )
         return _Known(
             own,
-            skills.heads(tx, {each.entry.slug for each in mine}),
-            pin_queries.find(tx, sorted({(e.entry.slug, e.entry.version) for e in mine})),
+            heads,
+            pins,
             pin_queries.numbers(tx, sorted((slug, str(digest)) for slug, digest in strange)),
+            {(each.slug, each.version): each for each in gone if each.version is not None},
+            {each.slug: each for each in gone if each.is_deleted},
         )
 
 
@@ -158,10 +178,11 @@ def _item(found: _Found, known: _Known, cache: Cache) -> InstalledSkill:
     is_mine = entry.registry == known.registry_id
     head = known.heads.get(entry.slug) if is_mine else None
     pin = known.pins.get((entry.slug, entry.version)) if is_mine else None
+    gone = known.gone(entry) if is_mine else None
     return InstalledSkill(
         slug=entry.slug,
         version=entry.version,
-        state=_state(found, known, pin, head),
+        state="deleted" if gone and gone.is_deleted else _state(found, known, pin, head),
         pinned=entry.pinned,
         scope=place.scope,
         path=str(path),
@@ -171,6 +192,11 @@ def _item(found: _Found, known: _Known, cache: Cache) -> InstalledSkill:
         yank_reason=None if pin is None else pin.yank_reason,
         successor=None if pin is None else pin.successor,
         changes=_edits(found, pin or cache.pin(entry.registry, entry.entry_hash)),
+        yanked_at=None if pin is None else pin.yanked_at,
+        purged_at=None if gone is None else gone.at,
+        purged_by=None if gone is None else gone.by,
+        purge_reason=None if gone is None else gone.reason,
+        hint=None if gone is None else line(way_out(gone, entry), [entry.slug], place.scope),
     )
 
 

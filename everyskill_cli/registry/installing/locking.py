@@ -53,7 +53,7 @@ def carry_out(
     with holding(place.root):
         locked = lock.read(place)
         asked = decide(place, locked)
-        choice = choose(registry, asked, locked or {}, cache)
+        choice = choose(registry, asked, locked or {}, cache, options.scope)
         targets, notes = _targets(place, choice, options)
         wanted = {**(locked or {}), **_locked(choice, targets)}
         if inner := lock.inside_another(wanted):

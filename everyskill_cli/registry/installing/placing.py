@@ -115,15 +115,17 @@ class Installation:
         also = f" Also: {' '.join(others[:NAMED_MAX])}" if others else ""
         raise Conflict(
             first,
-            f"Nothing was changed. See them: {self._comparison(edited[0])} To replace the folder,"
+            f"Nothing was changed.{self._comparison(edited[0])} To replace the folder,"
             f" and keep a copy beside it: --force.{also}",
         )
 
     def _comparison(self, step: Step) -> str:
         before = step.wanted.before or step.pin
+        if before.purged_at is not None:  # there is nothing to compare with
+            return ""
         path = as_text(os.path.relpath(step.path))
         side = path if "/" in path else f"./{path}"
-        return f"everyskill diff {before.slug}@{before.version.version} {side}."
+        return f" See them: everyskill diff {before.slug}@{before.version.version} {side}."
 
     def _edits(self, step: Step) -> str:
         locked, before = step.wanted.locked, step.wanted.before or step.pin
@@ -220,10 +222,7 @@ def _known(step: Step) -> int | None:
         return None
     if digest == step.pin.version.content_hash:
         return step.pin.version.version
-    before = step.wanted.before
-    can_be_had = before is None or before.purged_at is None  # else this is the last copy
-    is_locked = locked is not None and digest == locked.content_hash
-    return locked.version if locked is not None and is_locked and can_be_had else None
+    return locked.version if locked is not None and digest == locked.content_hash else None
 
 
 def kept_copy(target: Path, kept: Path) -> Finding:

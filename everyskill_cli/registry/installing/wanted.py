@@ -14,10 +14,11 @@ from everyskill_cli.chain import verify
 from everyskill_cli.database.queries import pins, purging, skills, versions
 from everyskill_cli.errors import IntegrityFailure, NotFound, NotReady, Unavailable
 from everyskill_cli.installs.cache import Cache
-from everyskill_cli.model import Finding, Head, Pin, Reference
+from everyskill_cli.model import Finding, Head, Pin, Reference, Scope
 from everyskill_cli.model.evidence import Entry
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.lookup import absent, number_meant, purged
+from everyskill_cli.registry.installing.gone import find_gone, refusal, way_out
+from everyskill_cli.registry.lookup import absent, number_meant
 from everyskill_cli.registry.memory import recall, remember
 
 if TYPE_CHECKING:
@@ -66,64 +67,110 @@ class Choice:
         return wanted.locked.registry
 
 
-def choose(registry: Registry, asked: Asked, locked: Mapping[str, Locked], cache: Cache) -> Choice:
+def choose(
+    registry: Registry, asked: Asked, locked: Mapping[str, Locked], cache: Cache, scope: Scope
+) -> Choice:
     """Find the version of each skill that is asked for.
 
+    Args:
+        registry: where they are.
+        asked: what is wanted.
+        locked: what the lock says.
+        cache: what is known where the registry cannot be reached.
+        scope: whose lock it is.
+
     Raises:
-        NotFound: no such skill or version, none is published, or its bytes were purged.
+        NotFound: no such skill or version, none is published, or its bytes were purged; all that
+            are gone are named at once.
         NotReady: the lock is of another registry.
         IntegrityFailure: the registry says another thing than what was published, or locked.
         Unavailable: the registry cannot be reached, and the lock does not say enough.
     """
     try:
-        return _online(registry, asked, locked, cache)
+        return _online(registry, asked, locked, cache, scope)
     except Unavailable as error:
         return _offline(asked, locked, cache, error)
 
 
-def _online(registry: Registry, asked: Asked, locked: Mapping[str, Locked], cache: Cache) -> Choice:
-    entries = {slug: locked[slug] for slug in asked if slug in locked}
+def _online(
+    registry: Registry, asked: Asked, locked: Mapping[str, Locked], cache: Cache, scope: Scope
+) -> Choice:
     with registry.database.reading() as tx:
         own = versions.registry_id(tx) or ""  # of an absent registry: nothing is in it
-        require_registry(own, [e for slug, e in entries.items() if asked[slug] is None])
-        numbers = _numbers(tx, asked, locked)
-        known = {(slug, e.version) for slug, e in entries.items() if e.registry == own}
-        found = pins.find(tx, sorted(known | set(numbers.items())))
-        seen = recall(registry, tx, own, _births(found, numbers))
-    chosen = []
-    for slug in sorted(numbers):
-        pin, entry = found.get((slug, numbers[slug])), entries.get(slug)
-        before = None
-        if entry is not None and entry.registry == own:
-            before = found.get((slug, entry.version))
-            _require_locked(registry, own, before, entry)
-        if pin is None:
-            raise _absent(registry, slug, numbers[slug])
-        if pin.purged_at is not None:
-            with registry.database.reading() as tx:
-                raise purged(tx, slug, pin.version)
-        verify(own, pin)
-        cache.add_pin(pin)
-        chosen.append(Wanted(pin, entry, before, _is_pinned(asked[slug], entry)))
+        chosen = _find(tx, own, asked, locked, scope)
+        births = {each.pin.slug: each.pin.birth for each in chosen}
+        entries = {slug: Entry(birth.seq, birth.entry_hash) for slug, birth in births.items()}
+        seen = recall(registry, tx, own, entries)
+    for wanted in chosen:
+        verify(own, wanted.pin)
+        cache.add_pin(wanted.pin)
     if cache.writes:
         remember(registry, own, seen)
     warnings = tuple(warning for each in chosen for warning in _warnings(each.pin))
     return Choice(tuple(chosen), own, (*warnings, *registry.notices))
 
 
-def _births(found: Mapping[tuple[str, int], Pin], numbers: Mapping[str, int]) -> dict[str, Entry]:
-    """Give the entries that the wanted versions were born with."""
-    births = {slug: found[slug, n].birth for slug, n in numbers.items() if (slug, n) in found}
-    return {slug: Entry(birth.seq, birth.entry_hash) for slug, birth in births.items()}
+def _find(
+    tx: Transaction, own: str, asked: Asked, locked: Mapping[str, Locked], scope: Scope
+) -> list[Wanted]:
+    """Find them by slug; what is gone is said of all of them, before what never was."""
+    entries = {slug: locked[slug] for slug in sorted(asked) if slug in locked}
+    require_registry(own, [e for slug, e in entries.items() if asked[slug] is None])
+    mine = {slug: entry for slug, entry in entries.items() if entry.registry == own}
+    numbers = _numbers(tx, asked, locked)
+    places = {*((slug, entry.version) for slug, entry in mine.items()), *numbers.items()}
+    found = pins.find(tx, sorted(places))
+    for slug, entry in mine.items():
+        _require_locked(own, found.get((slug, entry.version)), entry)
+    chosen = {slug: found.get((slug, numbers.get(slug, 0))) for slug in sorted(asked)}
+    _refuse_gone(tx, asked, mine, chosen, scope)
+    for slug in sorted(asked.keys() - numbers.keys()):
+        raise absent(tx, slug)
+    for slug, number in sorted(places - found.keys()):
+        raise NotFound(
+            f"There is no version {number} of {slug} in this registry.",
+            f"See what there is: everyskill versions {slug}",
+        )
+    return [
+        Wanted(
+            found[slug, number],
+            entries.get(slug),
+            found[slug, mine[slug].version] if slug in mine else None,
+            _is_pinned(asked[slug], entries.get(slug)),
+        )
+        for slug, number in sorted(numbers.items())
+    ]
+
+
+def _refuse_gone(
+    tx: Transaction,
+    asked: Asked,
+    mine: Mapping[str, Locked],
+    chosen: Mapping[str, Pin | None],
+    scope: Scope,
+) -> None:
+    """Refuse with one NotFound all that was purged or deleted, and say how to go on without."""
+    gone = find_gone(
+        tx,
+        [pin for pin in chosen.values() if pin is not None],
+        [slug for slug, pin in chosen.items() if pin is None],
+    )
+    if gone:
+        ways = [
+            (way_out(each, mine.get(each.slug), is_named=asked[each.slug] is not None), each.slug)
+            for each in gone
+        ]
+        raise refusal(gone, ways, scope)
 
 
 def _numbers(tx: Transaction, asked: Asked, locked: Mapping[str, Locked]) -> dict[str, int]:
-    """Find the number that each skill is asked for at; a yanked one must be named."""
+    """Find the number that each skill is asked for at, if it is there; a yanked one is named."""
     moving = [slug for slug, r in asked.items() if r and not isinstance(r.version, int)]
     heads = skills.heads(tx, moving) if moving else {}
     return {
         slug: locked[slug].version if request is None else _number(tx, request, heads)
         for slug, request in asked.items()
+        if slug not in moving or slug in heads
     }
 
 
@@ -165,22 +212,25 @@ def require_registry(own: str | None, entries: Iterable[Locked]) -> None:
 def _number(tx: Transaction, request: Reference, heads: Mapping[str, Head]) -> int:
     if isinstance(request.version, int):
         return request.version
-    head = heads.get(request.slug)
-    if head is None:
-        raise absent(tx, request.slug)
+    head = heads[request.slug]
     pointers = (head.published_version, head.draft_version)
     number = number_meant(request, head.latest_version, *pointers)
     if number is None:
-        raise unpublished(head, request.version or "published")
+        raise unpublished(tx, head, request.version or "published")
     return number
 
 
-def unpublished(head: Head, what: str = "published") -> NotFound:
+def unpublished(tx: Transaction, head: Head, what: str = "published") -> NotFound:
     """Say that there is nothing to install without a number, and why."""
-    why = ""
-    if head.yanked_at is not None and what == "published":
-        reason = f": {head.yank_reason.rstrip('.')}" if head.yank_reason else ""
-        why = f", and its latest, {head.latest_version}, was yanked{reason}"
+    latest, how, why = head.latest_version, "", ""
+    reason = head.yank_reason
+    if head.purged_at is not None:
+        how, reason = "purged", purging.reason(tx, head.skill_id, latest)
+    elif head.yanked_at is not None:
+        how = "yanked"
+    if how and what == "published":
+        because = f": {reason.rstrip('.')}" if reason else ""
+        why = f", and its latest, {latest}, was {how}{because}"
     number = head.draft_version or head.latest_version
     hint = f"Name the version that you mean: everyskill install {head.slug}@{number}"
     if why and head.draft_version is None:
@@ -188,27 +238,16 @@ def unpublished(head: Head, what: str = "published") -> NotFound:
     return NotFound(f"{head.slug} has no {what} version{why}.", hint)
 
 
-def _absent(registry: Registry, slug: str, number: int) -> NotFound:
-    with registry.database.reading() as tx:
-        if purging.buried(tx, [slug]):
-            return absent(tx, slug)
-    return NotFound(
-        f"There is no version {number} of {slug} in this registry.",
-        f"See what there is: everyskill versions {slug}",
-    )
-
-
-def _require_locked(registry: Registry, own: str, pin: Pin | None, entry: Locked) -> None:
+def _require_locked(own: str, pin: Pin | None, entry: Locked) -> None:
     """Hold what the registry says of a locked version to the lock, also where another one follows.
 
-    Only a registry whose history was changed has another version of that number, or none.
+    Only a registry whose history was changed has another version of that number.
     """
-    if pin is not None:
-        verify(own, pin)
-        if _is_of(pin, entry):
-            return
     if pin is None:
-        raise _absent(registry, entry.slug, entry.version)
+        return
+    verify(own, pin)
+    if _is_of(pin, entry):
+        return
     raise IntegrityFailure(
         f"The registry's {entry.slug}@{entry.version} is not the one that the lock names.",
         "Find out whether the lock or the registry was changed, and by whom; install neither.",

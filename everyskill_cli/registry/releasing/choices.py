@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from everyskill_cli.database.queries import history, versions
 from everyskill_cli.errors import Conflict, NotFound
 from everyskill_cli.model import SkillVersion, VersionSummary
-from everyskill_cli.registry.lookup import Found, because, find_version
+from everyskill_cli.registry.lookup import Found, because, find_version, number_to_name
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
@@ -118,10 +118,15 @@ def without(found: Found, version: SkillVersion, instead: SkillVersion | None) -
     return f"{this}; without it {slug}@{instead.version} becomes the published one."
 
 
-def no_draft(found: Found) -> NotFound:
+def no_draft(tx: Transaction, found: Found) -> NotFound:
     """Say that there is no draft to publish, and how to name another version."""
-    slug = found.skill.slug
     return NotFound(
-        f"{slug} has no draft version.",
-        f"Name the version to publish: everyskill promote {slug}@{found.skill.latest_version}",
+        f"{found.skill.slug} has no draft version.",
+        f"Name the version to publish: {promotion(tx, found)}",
     )
+
+
+def promotion(tx: Transaction, found: Found) -> str:
+    """Write the line that publishes the latest version, or another where that was purged."""
+    slug, latest = found.skill.slug, found.skill.latest_version
+    return f"everyskill promote {slug}@{number_to_name(tx, found.skill, latest)}"

@@ -155,9 +155,9 @@ def _promotion(
     newest = history.newest(tx, found.skill.id, 2)
     if reference.version in (None, "draft") and found.draft_version is None:
         if not _is_done(newest, "promote", expect):
-            raise choices.no_draft(found)
+            raise choices.no_draft(tx, found)
         return _standing(tx, found, newest[0].version, newest)
-    number = number_to_use(found, Reference(reference.slug, reference.version or "draft"))
+    number = number_to_use(tx, found, Reference(reference.slug, reference.version or "draft"))
     if number == found.published_version:
         return _standing(tx, found, number, newest)
     version = find_version(tx, found, number)
@@ -180,7 +180,7 @@ def _return(
     if found.published_version is None:
         raise Conflict(
             f"{found.skill.slug} has no published version to go back from.",
-            f"To publish one: everyskill promote {found.skill.slug}@{found.skill.latest_version}",
+            f"To publish one: {choices.promotion(tx, found)}",
         )
     current = found.published_version
     if to is not None:
@@ -283,7 +283,7 @@ def _named(
     tx: Transaction, found: Found, reference: Reference
 ) -> tuple[SkillVersion, VersionSummary]:
     """Find the version that is to be withdrawn or taken back, and how it stands."""
-    version = find_version(tx, found, number_to_use(found, reference), whole=False)
+    version = find_version(tx, found, number_to_use(tx, found, reference), whole=False)
     state = versions.summary(tx, version, found.pointers)
     choices.require_whole(tx, found, version, state)
     return version, state
