@@ -568,19 +568,34 @@ class TestHeads:
         assert list(heads.pages("r", 5)) == []
         assert heads.known("other", ["a"]) == {"a": Entry(9, "z" * 64)}
 
-    def test_what_is_no_such_file_stops_nobody(self, tmp_path):
+    def test_what_is_no_such_file_is_said_and_begun_anew(self, tmp_path):
         (tmp_path / "heads.db").write_bytes(b"no database" * 200)
         heads = Heads(tmp_path)
-        assert heads.known("r", ["a"]) == {}
+        with pytest.raises(NotReady, match="cannot be read: file is not a database"):
+            heads.known("r", ["a"])
         heads.note("r", {"a": Entry(1, "x" * 64)})  # and makes room for one
-        heads.note("r", {"a": Entry(1, "x" * 64)})
         assert heads.known("r", ["a"]) == {"a": Entry(1, "x" * 64)}
 
-    def test_a_folder_that_cannot_be_made_stops_nobody(self, tmp_path):
+    def test_a_folder_that_cannot_be_made_is_said(self, tmp_path):
         (tmp_path / "file").touch()
         heads = Heads(tmp_path / "file" / "below")
-        heads.note("r", {"a": Entry(1, "x" * 64)})
+        with pytest.raises(NotReady, match="cannot be written: Not a directory"):
+            heads.note("r", {"a": Entry(1, "x" * 64)})
         assert heads.known("r", ["a"]) == {}
+
+    def test_who_was_here_stays_until_it_is_forgotten(self, tmp_path):
+        heads = Heads(tmp_path, "here")
+        assert heads.last() is None
+        heads.note("r", {})
+        Heads(tmp_path, "here").note("other", {"a": Entry(1, "x" * 64)})
+        assert Heads(tmp_path, "here").last() == "r"
+        assert Heads(tmp_path, "there").last() is None
+        Heads(tmp_path, "here").forget("other", ["a"])
+        assert Heads(tmp_path, "here").last() == "r"
+        heads.forget("other", [])
+        assert heads.last() is None
+        heads.note("other", {})
+        assert heads.last() == "other"
 
 
 def test_memory_is_bounded(registry, monkeypatch):

@@ -115,6 +115,7 @@ def upgrade(database: Database, migrations: Path = MIGRATIONS) -> SchemaChange:
         if before != newest:
             backup = _copy_aside(database, before)
             _migrate(connection, config)
+    database.is_new = before is None
     return SchemaChange(database=database.where, before=before, after=newest, backup=backup)
 
 
