@@ -738,6 +738,32 @@ def test_a_skill_that_was_deleted_whole_is_told_and_no_damage(registry, tmp_path
     assert verify(registry, [], everything()).warnings == ()  # said once, and not for ever
 
 
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ("DELETE FROM tombstones", "it is gone"),
+        ("UPDATE tombstones SET reason = 'Nothing.'", "it was changed"),
+    ],
+)
+def test_a_tombstone_is_remembered(registry, tmp_path, home, change, what):
+    purge_whole(registry, Reference("skill-09"), "Court order 17/26.")
+    purge_whole(registry, Reference("skill-05"), "Too old.")
+    file = tmp_path / "heads.txt"
+    told = verify(registry, [], everything(checkpoint=file))
+    assert [w.rule for w in told.warnings] == ["deleted-since"] * 2
+    assert verify(registry, [], everything(against=file)).results == ()
+    edit(registry.settings.database_url, f"{change} WHERE slug = 'skill-09'")
+    [damage] = verify(registry, [], everything()).results
+    assert (damage.kind, damage.slug, damage.where) == ("tombstone", "skill-09", "tombstones")
+    assert damage.message.endswith(f"the one that this machine has seen: {what}.")
+    (home / ".local/share/everyskill/heads.db").unlink()
+    [damage] = verify(registry, [], everything(against=file)).results
+    assert damage.message.endswith(f"the one that the checkpoint heads.txt has seen: {what}.")
+    if what == "it is gone":
+        named = verify(registry, [Reference("skill-09")], everything(against=file))
+        assert kinds(named) == [("tombstone", "skill-09", None)]
+
+
 def purge_whole(registry: Registry, reference: Reference, reason: str) -> None:
     delete_skill(registry, reference, reason=reason)
 

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from everyskill_cli.database.queries import entries, purging
+from everyskill_cli.chain import tombstone_hash
+from everyskill_cli.database.queries import entries
 from everyskill_cli.database.snapshot import snapshot
-from everyskill_cli.model import Damage, DamageKind, Finding
-from everyskill_cli.model.evidence import Entry
+from everyskill_cli.model import Damage, DamageKind, Finding, is_slug
+from everyskill_cli.model.evidence import Entry, StoredTombstone
 from everyskill_cli.registry.auditing.checkpoints import read_checkpoint
 from everyskill_cli.registry.memory import all_remembered, forget, remembered
 
@@ -61,20 +62,24 @@ def gone(tx: Transaction, remembered: Mapping[str, Entry], who: str) -> Iterator
     """Find entries that are remembered, and are not in their chains any more.
 
     A skill that was deleted whole is no damage: its tombstone says who did it, and why. That it is
-    gone is a finding all the same, because the tombstone is all there is to believe.
+    gone is a finding all the same, because the tombstone is all there is to believe; so is what is
+    remembered of it from then on.
 
     Args:
         tx: a reading one, begun after the entries were remembered.
         remembered: the entries, by slug.
         who: remembers them, for the sentence.
     """
-    found = entries.entries_at(tx, {slug: entry.seq for slug, entry in remembered.items()})
-    buried = purging.buried(tx, remembered.keys() - found.keys())
+    places = {slug: entry.seq for slug, entry in remembered.items() if entry.seq}
+    found = entries.entries_at(tx, places)
+    buried = entries.tombstones_of(tx, remembered.keys() - found.keys())
     for slug, entry in remembered.items():
         there, newest = found.get(slug, (None, 0))
-        if there == entry:
+        if entry.seq == 0:
+            yield from _unburied(slug, buried.get(slug), entry, who)
+        elif there == entry:
             continue
-        if slug in buried:
+        elif slug in buried:
             message = f"{slug} was deleted whole, since {who} saw it: {buried[slug].reason}"
             yield Finding("deleted-since", message)
         elif there is not None:
@@ -84,6 +89,16 @@ def gone(tx: Transaction, remembered: Mapping[str, Entry], who: str) -> Iterator
             yield _damage("history-gone", slug, who, what)
         else:
             yield _damage("history-gone", slug, who, "there is no such skill, and no tombstone")
+
+
+def _unburied(
+    slug: str, tombstone: StoredTombstone | None, entry: Entry, who: str
+) -> Iterator[Damage]:
+    """Find a tombstone that is not there any more as it is remembered."""
+    if tombstone is None:
+        yield _damage("tombstone", slug, who, "it is gone")
+    elif tombstone_hash(tombstone) != entry.entry_hash:
+        yield _damage("tombstone", slug, who, "it was changed")
 
 
 def all_heads(registry: Registry) -> Iterator[tuple[str, int, Entry]]:
@@ -96,6 +111,21 @@ def all_heads(registry: Registry) -> Iterator[tuple[str, int, Entry]]:
             return
         yield from page
         place = page[-1][0]
+
+
+def all_tombstones(registry: Registry) -> Iterator[tuple[str, int, Entry]]:
+    """Yield slug, last version and the entry that stands for it of every tombstone."""
+    place = ""
+    while True:
+        with snapshot(registry.database) as tx:
+            page = entries.tombstones_after(tx, place, PAGE)
+        if not page:
+            return
+        for tombstone in page:
+            if not (is_slug(tombstone.slug) and isinstance(tombstone.last_version, int)):
+                continue  # somebody wrote it past the guards
+            yield tombstone.slug, tombstone.last_version, Entry(0, tombstone_hash(tombstone))
+        place = page[-1].slug
 
 
 def _damage(kind: DamageKind, slug: str, who: str, what: str) -> Damage:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,7 @@ from everyskill_cli.registry.auditing.histories import SKILLS, Examined, examine
 from everyskill_cli.registry.auditing.identity import identify, standing_damages
 from everyskill_cli.registry.auditing.named import Named, find_named
 from everyskill_cli.registry.auditing.notes import Notes, NotesFile
-from everyskill_cli.registry.auditing.remembered import all_heads, compare
+from everyskill_cli.registry.auditing.remembered import all_heads, all_tombstones, compare
 from everyskill_cli.registry.auditing.stored import Objects, left, untrusted
 from everyskill_cli.registry.memory import another, remember
 from everyskill_cli.registry.watch import Watch
@@ -176,7 +177,7 @@ class _Run:
             self._look_at_objects(versions)
 
     def _look_at_records(self, total: int) -> None:
-        lost = {d.slug for d in self.notes.damages if d.kind.startswith("history-")}
+        lost = {d.slug for d in self.notes.damages if d.kind.startswith(("history-", "tombstone"))}
         while not self.watch.stopped:
             seen: dict[str, Entry] = {}
             with snapshot(self.registry.database) as tx:
@@ -186,9 +187,13 @@ class _Run:
                     if skill.newest is not None and skill.slug not in lost:
                         seen[skill.slug] = skill.newest
             if not page:
-                return
+                break
             remember(self.registry, self.own, seen, strictly=True)
             self._go_on(page[-1].slug, "skills", total)
+        buried = all_tombstones(self.registry) if self.is_whole else iter(())
+        intact = ((slug, entry) for slug, _, entry in buried if slug not in lost)
+        while seen := dict(islice(intact, SKILLS)):
+            remember(self.registry, self.own, seen, strictly=True)
 
     def _note(self, skill: Examined) -> None:
         for damage in skill.damages:
@@ -258,7 +263,8 @@ class _Run:
             return
         with self.registry.database.reading() as tx:
             now = timestamp(records.now(tx))
-        write_checkpoint(path, self.own, now, all_heads(self.registry))
+        heads = chain(all_heads(self.registry), all_tombstones(self.registry))
+        write_checkpoint(path, self.own, now, heads)
         self.checkpoint = str(path)
 
     def answer(self) -> VerifyAnswer:
