@@ -384,6 +384,58 @@ def test_what_was_interrupted_goes_on_where_it_was(registry, small_pages, after)
     assert [warning.rule for warning in again.warnings] == ["nothing-to-resume"]
 
 
+def test_what_was_repaired_meanwhile_is_not_repeated(registry, small_pages):
+    broken, missing = objects_of(registry, "skill-07")[0], objects_of(registry, "skill-00")[1]
+    whole = missing.read_bytes()
+    flip(broken)
+    missing.unlink()
+    url, last = registry.settings.database_url, len(objects_of(registry, "skill-00")) + MANY
+    edit(url, "UPDATE skills SET total_uses = 9 WHERE slug IN ('skill-01', 'skill-02')")
+    edit(url, "UPDATE skills SET content = 'other' WHERE slug = 'skill-03'")
+    edit(url, "UPDATE registry SET format_version = 2")
+    before = verify(registry, [], everything(), Stops(last // 3 + 4))
+    assert before.status == "interrupted"
+    damaged = {("counter", "skill-01"), ("counter", "skill-02"), ("registry", None)}
+    damaged |= {("object-changed", "skill-07"), ("object-missing", "skill-00")}
+    assert {(d.kind, d.slug) for d in before.results} == damaged | {("search-copy", "skill-03")}
+    edit(url, "UPDATE skills SET total_uses = 0 WHERE slug = 'skill-01'")
+    edit(url, "UPDATE registry SET format_version = 1")
+    copy_of_text(registry, "skill-03", objects_of(registry, "skill-03")[0])
+    flip(broken)
+    impatient = Stops(0)
+    impatient.stopped = True
+    again = verify(registry, [], everything(resume=True), impatient)
+    assert (again.status, len(again.results)) == ("interrupted", 5)  # and nothing is lost
+    rest = verify(registry, [], everything(resume=True))
+    assert kinds(rest) == [("counter", "skill-02", None), ("object-missing", "skill-00", 2)]
+    assert rest.looked.objects == MANY + 2
+    missing.write_bytes(whole)
+
+
+def test_notes_go_after_a_week_or_with_a_new_beginning(registry, small_pages, home):
+    folder = home / ".local/share/everyskill/verify"
+    verify(registry, [], everything(), Stops(2))
+    [notes] = folder.iterdir()
+    for name, days in (("a" * 64 + ".json", 8), ("b" * 64 + ".123", 8), ("c" * 64 + ".json", 6)):
+        (folder / name).write_text("{}")
+        os.utime(folder / name, (time.time() - days * 86_400,) * 2)
+    (folder / "mine.txt").write_text("mine")
+    os.utime(folder / "mine.txt", (0, 0))
+    verify(registry, [Reference("skill-05")], everything())
+    assert {path.name for path in folder.iterdir()} == {
+        notes.name,
+        "c" * 64 + ".json",
+        "mine.txt",
+    }
+    os.utime(notes, (time.time() - 8 * 86_400,) * 2)
+    late = verify(registry, [], everything(resume=True), Stops(2))
+    assert [w.rule for w in late.warnings][:1] == ["nothing-to-resume"]
+    assert notes.exists()
+    with pytest.raises(UsageError):  # begun anew, and ended before anything was kept
+        verify(registry, [], everything(against=folder))
+    assert not notes.exists()
+
+
 def test_a_store_that_falls_silent_loses_nothing(registry, small_pages, monkeypatch):
     get, calls = type(registry.store)._get, []
 

@@ -20,6 +20,7 @@ from everyskill_cli.errors import Unavailable, UsageError
 from everyskill_cli.model import Damage, Finding, Looked, Reference, VerifyAnswer, VerifyStatus
 from everyskill_cli.model.evidence import Entry
 from everyskill_cli.registry import Registry
+from everyskill_cli.registry.auditing.again import looked_at_again, noted_before
 from everyskill_cli.registry.auditing.checkpoints import require_place, write_checkpoint
 from everyskill_cli.registry.auditing.histories import SKILLS, Examined, examine
 from everyskill_cli.registry.auditing.identity import identify, standing_damages
@@ -98,6 +99,7 @@ class _Run:
         references: what was named; nothing for the whole registry.
         named: the same, looked up.
         own: the registry's id.
+        doubts: damages that the interrupted verification noted: they may be repaired.
     """
 
     registry: Registry
@@ -108,6 +110,7 @@ class _Run:
     own: str = ""
     notes: Notes = field(default_factory=lambda: Notes(1.0))
     file: NotesFile = field(init=False)
+    doubts: tuple[Damage, ...] = ()
     checkpoint: str | None = None
 
     @property
@@ -120,11 +123,14 @@ class _Run:
         self.notes = Notes(self.options.share)
         self.own, damages = identify(self.registry)
         self.file = NotesFile(self.registry.settings.home, self.own)
+        self.file.tidy()
         if self.options.forget:
             slugs = {reference.slug for reference in self.references}
             self.registry.heads.forget(self.own, slugs)
         if self.options.resume:
             self._resume()
+        elif self.is_whole:
+            self.file.drop()
         for damage in (*damages, another(self.registry, self.own)):
             if damage is not None:
                 self.notes.add(damage)
@@ -140,7 +146,7 @@ class _Run:
             self._warn(Finding("nothing-to-resume", message))
         else:
             self.notes = found
-            self.notes.counts["compared"] = 0  # that is done anew
+            self.doubts = noted_before(found)
 
     def _warn(self, finding: Finding) -> None:
         self.notes.warnings[finding] = None
@@ -169,12 +175,25 @@ class _Run:
                 skills, versions = standing.sizes(tx)
         elif not self.named.slugs:
             return
-        if self.notes.stage == "records":
+        self._look_again()
+        if self.notes.stage == "records" and not self.watch.stopped:
             self._look_at_records(skills)
             if not self.watch.stopped:
                 self.notes.stage, self.notes.place = "objects", ""
         if not self.watch.stopped:
             self._look_at_objects(versions)
+
+    def _look_again(self) -> None:
+        """Look at what was noted before; where that is interrupted, it stays noted."""
+        found = looked_at_again(self.registry, self.own, self.doubts, self.notes, self.options.jobs)
+        mended = set(self.doubts)
+        seen: list[Damage] = []
+        for damages in found:
+            if self.watch.stopped:
+                return
+            seen += damages
+        now = (damage for damage in self.notes.damages if damage not in mended)
+        self.notes.damages = dict.fromkeys(chain(now, seen))
 
     def _look_at_records(self, total: int) -> None:
         lost = {d.slug for d in self.notes.damages if d.kind.startswith(("history-", "tombstone"))}
