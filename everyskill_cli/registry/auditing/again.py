@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from everyskill_cli.registry.auditing.notes import Notes
 
 PAGE: Final = 100  # skills, or objects, between two statements
-KEYS_MAX: Final = 100_000  # of one skill's objects
 OF_ALL: Final = frozenset(  # which every verification finds out at its beginning
     ("registry", "guard", "reference", "tombstone", "mark", "skill-missing")
 )
@@ -75,8 +74,12 @@ def _keys(registry: Registry, doubts: Sequence[Damage]) -> list[str]:
     keys = {each.where for each in damages if "/" in each.where}
     slugs = {each.slug for each in damages if each.slug and "/" not in each.where}
     for page in _pages(sorted(slugs)):
-        with snapshot(registry.database) as tx:
-            keys.update(objects.keys_after(tx, "", KEYS_MAX, page))
+        place: str | None = ""
+        while place is not None:
+            with snapshot(registry.database) as tx:
+                more = objects.keys_after(tx, place, PAGE, page)
+            keys.update(more)
+            place = more[-1] if more else None
     return sorted(keys)
 
 
