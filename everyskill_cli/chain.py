@@ -10,10 +10,13 @@ import hashlib
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from everyskill_cli.errors import IntegrityFailure
 from everyskill_cli.model import FileEntry, JsonObject, Pin
+
+if TYPE_CHECKING:
+    from everyskill_cli.model.evidence import StoredTombstone
 
 GENESIS: Final = "0" * 64  # prev_hash of a skill's first event
 # What a version says of itself: the columns that ``details_hash`` covers.
@@ -146,6 +149,15 @@ def event_statement(
 def entry_hash(statement: bytes) -> str:
     """Hash one event's statement."""
     return hashlib.sha256(statement).hexdigest()
+
+
+def tombstone_hash(tombstone: StoredTombstone) -> str:
+    """Hash a tombstone as events are hashed; what stands in it may be anything."""
+    said = tombstone._asdict()
+    reason = str(said["reason"]).encode(errors="surrogateescape")
+    said["reason"] = hashlib.sha256(reason).hexdigest()
+    text = "".join(f"{key}:{value}\n" for key, value in {"everyskill-tombstone": 1, **said}.items())
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def verify(registry: str, pin: Pin) -> None:

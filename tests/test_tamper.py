@@ -306,6 +306,10 @@ CASES = {
         "UPDATE registry SET id = '7b0bd8a2-9a4f-4a0c-9f5e-0b7f2f7a1c11'",
         ("registry", None, None, "registry.id"),
     ),
+    "the format of the registry": (
+        "UPDATE registry SET format_version = 2",
+        ("registry", None, None, "registry.format_version"),
+    ),
     "a tombstone of a skill that is there": (
         "INSERT INTO tombstones VALUES ('alpha', {alpha}, 3, '" + "ab" * 32 + "', 'why',"
         f" {OTHER_USER}, {SOME_TIME})",
@@ -533,7 +537,6 @@ UNSEEN_COLUMNS = {
         f"usage_events.{name}"
         for name in ("id", "tool_name", "external_id", "metadata", "created_at")
     ),
-    "registry.format_version",
     "registry.created_at",
 }
 mostly_files = pytest.mark.parametrize(

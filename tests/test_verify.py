@@ -384,6 +384,58 @@ def test_what_was_interrupted_goes_on_where_it_was(registry, small_pages, after)
     assert [warning.rule for warning in again.warnings] == ["nothing-to-resume"]
 
 
+def test_what_was_repaired_meanwhile_is_not_repeated(registry, small_pages):
+    broken, missing = objects_of(registry, "skill-07")[0], objects_of(registry, "skill-00")[1]
+    whole = missing.read_bytes()
+    flip(broken)
+    missing.unlink()
+    url, last = registry.settings.database_url, len(objects_of(registry, "skill-00")) + MANY
+    edit(url, "UPDATE skills SET total_uses = 9 WHERE slug IN ('skill-01', 'skill-02')")
+    edit(url, "UPDATE skills SET content = 'other' WHERE slug = 'skill-03'")
+    edit(url, "UPDATE registry SET format_version = 2")
+    before = verify(registry, [], everything(), Stops(last // 3 + 4))
+    assert before.status == "interrupted"
+    damaged = {("counter", "skill-01"), ("counter", "skill-02"), ("registry", None)}
+    damaged |= {("object-changed", "skill-07"), ("object-missing", "skill-00")}
+    assert {(d.kind, d.slug) for d in before.results} == damaged | {("search-copy", "skill-03")}
+    edit(url, "UPDATE skills SET total_uses = 0 WHERE slug = 'skill-01'")
+    edit(url, "UPDATE registry SET format_version = 1")
+    copy_of_text(registry, "skill-03", objects_of(registry, "skill-03")[0])
+    flip(broken)
+    impatient = Stops(0)
+    impatient.stopped = True
+    again = verify(registry, [], everything(resume=True), impatient)
+    assert (again.status, len(again.results)) == ("interrupted", 5)  # and nothing is lost
+    rest = verify(registry, [], everything(resume=True))
+    assert kinds(rest) == [("counter", "skill-02", None), ("object-missing", "skill-00", 2)]
+    assert rest.looked.objects == MANY + 2
+    missing.write_bytes(whole)
+
+
+def test_notes_go_after_a_week_or_with_a_new_beginning(registry, small_pages, home):
+    folder = home / ".local/share/everyskill/verify"
+    verify(registry, [], everything(), Stops(2))
+    [notes] = folder.iterdir()
+    for name, days in (("a" * 64 + ".json", 8), ("b" * 64 + ".123", 8), ("c" * 64 + ".json", 6)):
+        (folder / name).write_text("{}")
+        os.utime(folder / name, (time.time() - days * 86_400,) * 2)
+    (folder / "mine.txt").write_text("mine")
+    os.utime(folder / "mine.txt", (0, 0))
+    verify(registry, [Reference("skill-05")], everything())
+    assert {path.name for path in folder.iterdir()} == {
+        notes.name,
+        "c" * 64 + ".json",
+        "mine.txt",
+    }
+    os.utime(notes, (time.time() - 8 * 86_400,) * 2)
+    late = verify(registry, [], everything(resume=True), Stops(2))
+    assert [w.rule for w in late.warnings][:1] == ["nothing-to-resume"]
+    assert notes.exists()
+    with pytest.raises(UsageError):  # begun anew, and ended before anything was kept
+        verify(registry, [], everything(against=folder))
+    assert not notes.exists()
+
+
 def test_a_store_that_falls_silent_loses_nothing(registry, small_pages, monkeypatch):
     get, calls = type(registry.store)._get, []
 
@@ -568,19 +620,34 @@ class TestHeads:
         assert list(heads.pages("r", 5)) == []
         assert heads.known("other", ["a"]) == {"a": Entry(9, "z" * 64)}
 
-    def test_what_is_no_such_file_stops_nobody(self, tmp_path):
+    def test_what_is_no_such_file_is_said_and_begun_anew(self, tmp_path):
         (tmp_path / "heads.db").write_bytes(b"no database" * 200)
         heads = Heads(tmp_path)
-        assert heads.known("r", ["a"]) == {}
+        with pytest.raises(NotReady, match="cannot be read: file is not a database"):
+            heads.known("r", ["a"])
         heads.note("r", {"a": Entry(1, "x" * 64)})  # and makes room for one
-        heads.note("r", {"a": Entry(1, "x" * 64)})
         assert heads.known("r", ["a"]) == {"a": Entry(1, "x" * 64)}
 
-    def test_a_folder_that_cannot_be_made_stops_nobody(self, tmp_path):
+    def test_a_folder_that_cannot_be_made_is_said(self, tmp_path):
         (tmp_path / "file").touch()
         heads = Heads(tmp_path / "file" / "below")
-        heads.note("r", {"a": Entry(1, "x" * 64)})
+        with pytest.raises(NotReady, match="cannot be written: Not a directory"):
+            heads.note("r", {"a": Entry(1, "x" * 64)})
         assert heads.known("r", ["a"]) == {}
+
+    def test_who_was_here_stays_until_it_is_forgotten(self, tmp_path):
+        heads = Heads(tmp_path, "here")
+        assert heads.last() is None
+        heads.note("r", {})
+        Heads(tmp_path, "here").note("other", {"a": Entry(1, "x" * 64)})
+        assert Heads(tmp_path, "here").last() == "r"
+        assert Heads(tmp_path, "there").last() is None
+        Heads(tmp_path, "here").forget("other", ["a"])
+        assert Heads(tmp_path, "here").last() == "r"
+        heads.forget("other", [])
+        assert heads.last() is None
+        heads.note("other", {})
+        assert heads.last() == "other"
 
 
 def test_memory_is_bounded(registry, monkeypatch):
@@ -721,6 +788,32 @@ def test_a_skill_that_was_deleted_whole_is_told_and_no_damage(registry, tmp_path
     assert {warning.rule for warning in told.warnings} == {"deleted-since"}
     assert all("Court order 17/26." in warning.message for warning in told.warnings)
     assert verify(registry, [], everything()).warnings == ()  # said once, and not for ever
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ("DELETE FROM tombstones", "it is gone"),
+        ("UPDATE tombstones SET reason = 'Nothing.'", "it was changed"),
+    ],
+)
+def test_a_tombstone_is_remembered(registry, tmp_path, home, change, what):
+    purge_whole(registry, Reference("skill-09"), "Court order 17/26.")
+    purge_whole(registry, Reference("skill-05"), "Too old.")
+    file = tmp_path / "heads.txt"
+    told = verify(registry, [], everything(checkpoint=file))
+    assert [w.rule for w in told.warnings] == ["deleted-since"] * 2
+    assert verify(registry, [], everything(against=file)).results == ()
+    edit(registry.settings.database_url, f"{change} WHERE slug = 'skill-09'")
+    [damage] = verify(registry, [], everything()).results
+    assert (damage.kind, damage.slug, damage.where) == ("tombstone", "skill-09", "tombstones")
+    assert damage.message.endswith(f"the one that this machine has seen: {what}.")
+    (home / ".local/share/everyskill/heads.db").unlink()
+    [damage] = verify(registry, [], everything(against=file)).results
+    assert damage.message.endswith(f"the one that the checkpoint heads.txt has seen: {what}.")
+    if what == "it is gone":
+        named = verify(registry, [Reference("skill-09")], everything(against=file))
+        assert kinds(named) == [("tombstone", "skill-09", None)]
 
 
 def purge_whole(registry: Registry, reference: Reference, reason: str) -> None:

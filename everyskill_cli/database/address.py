@@ -6,6 +6,8 @@ it ends up in the host's name.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
@@ -13,8 +15,10 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from everyskill_cli.errors import NotReady
+from everyskill_cli.settings import hide_password
 
 POSTGRES_DRIVERS: Final = ("postgres", "postgresql", "postgresql+psycopg")
+LIBPQ: Final = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE", "PGOPTIONS")
 
 
 def parse(url: str) -> URL:
@@ -39,6 +43,20 @@ def parse(url: str) -> URL:
             "Use sqlite:///… or postgresql://….",
         )
     return parsed.set(drivername="postgresql+psycopg")
+
+
+def place_of(url: str) -> str:
+    """Say where a database is so that the same words always mean the same place; no password.
+
+    What a PostgreSQL URL leaves out, its driver takes from the environment.
+    """
+    parsed = parse(url)
+    if parsed.get_backend_name() == "sqlite":
+        return f"sqlite:{Path(str(parsed.database)).expanduser().absolute()}"
+    shown = hide_password(parsed.set(password=None).render_as_string())
+    return " ".join(
+        [shown, *(f"{name}={os.environ[name]}" for name in LIBPQ if name in os.environ)]
+    )
 
 
 def _parse_sqlite(url: str) -> URL:

@@ -43,6 +43,7 @@ class Database:
         url: as SQLAlchemy understands it, with its password.
         where: the same as it was written, without the password.
         path: the SQLite file; None for PostgreSQL.
+        is_new: its registry was made just now.
 
     """
 
@@ -50,6 +51,7 @@ class Database:
         self.url = parse(url)
         self.where = hide_password(url)
         self.path = _path(self.url)
+        self.is_new = False
         self._engine: Engine | None = None
 
     @property

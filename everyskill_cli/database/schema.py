@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from everyskill_cli.model import Access, SchemaChange
 
 HEAD: Final = "0002"  # a test holds this and the newest migration together
+FORMAT: Final = 1  # of rows and objects, as the first migration writes it (docs/format.md)
 SAME_ON_SQLITE: Final = ("0001",)  # revisions whose SQLite files are read as they are
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 LOCK_KEY: Final = 0x6576_7279_736B  # 'everysk': PostgreSQL's advisory lock of an upgrade
@@ -114,6 +115,7 @@ def upgrade(database: Database, migrations: Path = MIGRATIONS) -> SchemaChange:
         if before != newest:
             backup = _copy_aside(database, before)
             _migrate(connection, config)
+    database.is_new = before is None
     return SchemaChange(database=database.where, before=before, after=newest, backup=backup)
 
 

@@ -110,8 +110,23 @@ class StoredObject(NamedTuple):
     is_published: bool
 
 
+class StoredTombstone(NamedTuple):
+    """A row of ``tombstones``."""
+
+    slug: str
+    skill_id: str
+    last_version: int
+    head_hash: str
+    reason: str
+    actor_id: str
+    created_at: str
+
+
 class Entry(NamedTuple):
-    """One link of a skill's chain by its place: what a checkpoint and a client remember."""
+    """One link of a skill's chain by its place: what a checkpoint and a client remember.
+
+    The first is 1; 0 stands for the skill's tombstone, with ``tombstone_hash``.
+    """
 
     seq: int
     entry_hash: str

@@ -13,6 +13,7 @@ from everyskill_cli.settings import DEFAULT, Settings, identity
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Database
+    from everyskill_cli.heads import Heads
     from everyskill_cli.model import Setting
     from everyskill_cli.stores.base import Store
 
@@ -40,7 +41,12 @@ class Registry:
         """The records, of the schema that this program understands."""
         from everyskill_cli.database import open_database
 
-        return open_database(self.settings.database_url, self.access)
+        database = open_database(self.settings.database_url, self.access)
+        if database.is_new:
+            from everyskill_cli.registry.memory import begin_anew
+
+            self.notices += begin_anew(self.settings)
+        return database
 
     @property
     def exists(self) -> bool:
@@ -48,6 +54,13 @@ class Registry:
         from everyskill_cli.database.engine import Database
 
         return "database" in self.__dict__ or Database(self.settings.database_url).exists
+
+    @cached_property
+    def heads(self) -> Heads:
+        """What this machine remembers."""
+        from everyskill_cli.registry.memory import open_heads
+
+        return open_heads(self.settings)
 
     @cached_property
     def store(self) -> Store:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from everyskill_cli.database.engine import Database
 from everyskill_cli.database.schema import upgrade as upgrade_schema
 from everyskill_cli.model import UpgradeAnswer
+from everyskill_cli.registry.memory import begin_anew
 from everyskill_cli.settings import Settings
 
 
@@ -18,8 +19,9 @@ def upgrade(settings: Settings) -> UpgradeAnswer:
         raise settings.problem
     with Database(settings.database_url) as database:
         change = upgrade_schema(database)
+        warnings = begin_anew(settings) if database.is_new else ()
     return UpgradeAnswer(
         status="unchanged" if change.before == change.after else "upgraded",
         results=(change,),
-        warnings=(),
+        warnings=warnings,
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, Select, case, func, select
 
 from everyskill_cli.database.queries import records
-from everyskill_cli.database.tables import skills, version_events
-from everyskill_cli.model.evidence import Entry
+from everyskill_cli.database.queries.auditing import stored
+from everyskill_cli.database.tables import skills, tombstones, version_events
+from everyskill_cli.model.evidence import Entry, StoredTombstone
 
 PLACES: Final = 500  # that one statement names
 
@@ -46,6 +47,29 @@ def entries_at(
         for slug, digest, last in rows:
             found[slug] = (None if digest is None else Entry(chunk[slug], digest), last or 0)
     return found
+
+
+def tombstones_of(connection: Connection, slugs: Iterable[str]) -> dict[str, StoredTombstone]:
+    """Read the tombstones of some slugs as they stand there."""
+    found: dict[str, StoredTombstone] = {}
+    for chunk in records.chunks(slugs):
+        rows = connection.execute(
+            _tombstones(connection).where(records.among(connection, tombstones.c.slug, chunk))
+        )
+        found.update((row[0], StoredTombstone._make(row)) for row in rows)
+    return found
+
+
+def tombstones_after(connection: Connection, slug: str, limit: int) -> list[StoredTombstone]:
+    """Read tombstones as they stand there, in the order of slugs."""
+    statement = _tombstones(connection).where(tombstones.c.slug > slug)
+    rows = connection.execute(statement.order_by(tombstones.c.slug).limit(limit))
+    return [StoredTombstone._make(row) for row in rows]
+
+
+def _tombstones(connection: Connection) -> Select[Any]:
+    columns = (tombstones.c[name] for name in StoredTombstone._fields)
+    return select(*stored(connection, *columns))
 
 
 def heads_after(connection: Connection, slug: str, limit: int) -> list[tuple[str, int, Entry]]:

@@ -102,6 +102,11 @@ def _count(
         found[f"{column.table.name}.{column.name}"] = count
 
 
+def formats(connection: Connection) -> list[object]:
+    """Read the format of the registry's rows and objects, as it stands there."""
+    return list(connection.scalars(select(*stored(connection, registry.c.format_version))))
+
+
 def registry_ids(connection: Connection) -> list[str]:
     """Read who this registry is: one row."""
     return list(connection.scalars(select(*stored(connection, registry.c.id))))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from everyskill_cli.database.queries import auditing, standing, versions
+from everyskill_cli.database.schema import FORMAT
 from everyskill_cli.database.snapshot import snapshot
 from everyskill_cli.errors import IntegrityFailure, NotReady
 from everyskill_cli.model import Damage
@@ -27,11 +28,15 @@ def identify(registry: Registry) -> tuple[str, list[Damage]]:
     """
     with registry.database.reading() as tx:
         ids = [str(each) for each in standing.registry_ids(tx)]
+        formats = standing.formats(tx)
         has_skills, has_versions = standing.any_skill(tx), versions.any_exist(tx)
     damages: list[Damage] = []
     if len(ids) != 1 and (has_skills or ids):
         message = f"The table registry holds {len(ids)} rows, and not one."
         damages.append(Damage(kind="registry", where="registry", message=message))
+    for strange in (each for each in formats if each != FORMAT):
+        message = f"The registry's row says that its format is {strange}, and it is {FORMAT}."
+        damages.append(Damage(kind="registry", where="registry.format_version", message=message))
     own = ids[0] if ids else ""
     owner, wrong = _owner(registry, needed=has_versions)
     damages += wrong

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
@@ -16,6 +17,8 @@ from everyskill_cli.model import Damage, Finding, Looked
 Stage: TypeAlias = Literal["records", "objects"]
 EVERY_SECONDS: Final = 5.0
 DAMAGES_MAX: Final = 10_000  # that are named
+KEPT_SECONDS: Final = 7 * 24 * 3600.0  # after which what was looked at says little of today
+NAMES: Final = re.compile(r"[0-9a-f]{64}\.(json|[0-9]+)")  # the second while it is written
 _COUNTS: Final = frozenset(field.name for field in fields(Looked))
 
 
@@ -101,6 +104,14 @@ class NotesFile:
             return Notes.read(json.loads(self._path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
             return None
+
+    def tidy(self) -> None:
+        """Remove what verifications of any registry left and nobody went on with for a week."""
+        with suppress(OSError):
+            for path in self._path.parent.iterdir():
+                age = time.time() - path.lstat().st_mtime
+                if NAMES.fullmatch(path.name) and age > KEPT_SECONDS:
+                    path.unlink()
 
     def save(self, notes: Notes, *, now: bool = False) -> None:
         """Write notes, now or where the last time is some seconds ago; no failure stops anybody."""

@@ -90,6 +90,7 @@ class Objects:
         jobs: connections at once.
         doubted: versions whose rows are no evidence.
         named: the versions that it is about; all where it names none.
+        lists: the store may list what it has, where that is less work.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Objects:
         jobs: int,
         doubted: set[tuple[str | None, int | None]],
         named: Named,
+        lists: bool = True,
     ) -> None:
         self._registry = registry
         self._store = registry.store
@@ -107,8 +109,8 @@ class Objects:
         self._jobs = jobs
         self._doubted = doubted
         self._named = named
-        lists = share < 1 and not named.names  # else each is asked for
-        self._listed = self._store.list("sha256/") if lists else None
+        is_list = lists and share < 1 and not named.names  # else each is asked for
+        self._listed = self._store.list("sha256/") if is_list else None
         self._next: ObjectInfo | None = None
 
     def look(self, keys: Sequence[str]) -> Iterator[Seen]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
@@ -17,21 +17,18 @@ from everyskill_cli.chain import timestamp
 from everyskill_cli.database.queries import auditing, objects, records, standing
 from everyskill_cli.database.snapshot import snapshot
 from everyskill_cli.errors import Unavailable, UsageError
-from everyskill_cli.heads import Heads
 from everyskill_cli.model import Damage, Finding, Looked, Reference, VerifyAnswer, VerifyStatus
 from everyskill_cli.model.evidence import Entry
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.auditing.checkpoints import (
-    read_checkpoint,
-    require_place,
-    write_checkpoint,
-)
+from everyskill_cli.registry.auditing.again import looked_at_again, noted_before
+from everyskill_cli.registry.auditing.checkpoints import require_place, write_checkpoint
 from everyskill_cli.registry.auditing.histories import SKILLS, Examined, examine
 from everyskill_cli.registry.auditing.identity import identify, standing_damages
 from everyskill_cli.registry.auditing.named import Named, find_named
 from everyskill_cli.registry.auditing.notes import Notes, NotesFile
-from everyskill_cli.registry.auditing.remembered import PAGE, all_heads, gone
+from everyskill_cli.registry.auditing.remembered import all_heads, all_tombstones, compare
 from everyskill_cli.registry.auditing.stored import Objects, left, untrusted
+from everyskill_cli.registry.memory import another, remember
 from everyskill_cli.registry.watch import Watch
 
 OBJECTS: Final = 50  # read between two statements: with the search copies of their skills
@@ -102,6 +99,7 @@ class _Run:
         references: what was named; nothing for the whole registry.
         named: the same, looked up.
         own: the registry's id.
+        doubts: damages that the interrupted verification noted: they may be repaired.
     """
 
     registry: Registry
@@ -112,6 +110,7 @@ class _Run:
     own: str = ""
     notes: Notes = field(default_factory=lambda: Notes(1.0))
     file: NotesFile = field(init=False)
+    doubts: tuple[Damage, ...] = ()
     checkpoint: str | None = None
 
     @property
@@ -119,21 +118,22 @@ class _Run:
         """Whether it is about the whole registry."""
         return not self.references
 
-    @property
-    def _heads(self) -> Heads:
-        return Heads(self.registry.settings.home)
-
     def begin(self) -> None:
         """Find out who the registry is, whether its guards stand, and what is wanted of it."""
         self.notes = Notes(self.options.share)
         self.own, damages = identify(self.registry)
         self.file = NotesFile(self.registry.settings.home, self.own)
+        self.file.tidy()
+        if self.options.forget:
+            slugs = {reference.slug for reference in self.references}
+            self.registry.heads.forget(self.own, slugs)
         if self.options.resume:
             self._resume()
-        for damage in damages:
-            self.notes.add(damage)
-        if self.options.forget:
-            self._heads.forget(self.own, {reference.slug for reference in self.references})
+        elif self.is_whole:
+            self.file.drop()
+        for damage in (*damages, another(self.registry, self.own)):
+            if damage is not None:
+                self.notes.add(damage)
         with snapshot(self.registry.database) as tx:
             for damage in standing_damages(tx, whole=self.is_whole) if self.own else ():
                 self.notes.add(damage)
@@ -146,7 +146,7 @@ class _Run:
             self._warn(Finding("nothing-to-resume", message))
         else:
             self.notes = found
-            self.notes.counts["compared"] = 0  # that is done anew
+            self.doubts = noted_before(found)
 
     def _warn(self, finding: Finding) -> None:
         self.notes.warnings[finding] = None
@@ -157,32 +157,15 @@ class _Run:
         Raises:
             NotFound: a skill that was named is not there, and nobody remembers it.
         """
-        names = self.named.names
-        if self.is_whole:
-            for page in self._heads.pages(self.own, PAGE):
-                self._compare(page, "this machine")
-        else:
-            self._compare(self._heads.known(self.own, names), "this machine")
-        if self.options.against is not None:
-            said = (
-                (slug, entry)
-                for slug, entry in read_checkpoint(self.options.against, self.own)
-                if self.is_whole or slug in names
-            )
-            while page := dict(islice(said, PAGE)):
-                self._compare(page, f"the checkpoint {self.options.against.name}")
+        against = self.options.against
+        for count, found in compare(self.registry, self.own, self.named.names, against):
+            self.notes.count(compared=count)
+            for each in found:
+                if isinstance(each, Damage):
+                    self.notes.add(each)
+                else:
+                    self._warn(each)
         self.named.require_known({damage.slug for damage in self.notes.damages})
-
-    def _compare(self, page: dict[str, Entry], who: str) -> None:
-        """Compare a page of entries, in a transaction that begins after they were remembered."""
-        self.notes.count(compared=len(page))
-        with self.registry.database.reading() as tx:
-            for found in gone(tx, page, who):
-                if isinstance(found, Damage):
-                    self.notes.add(found)
-                else:  # which is said once
-                    self._warn(found)
-                    self._heads.forget(self.own, [found.message.partition(" ")[0]])
 
     def look(self) -> None:
         """Look at what is wanted; a stage that was done before is not done again."""
@@ -192,15 +175,28 @@ class _Run:
                 skills, versions = standing.sizes(tx)
         elif not self.named.slugs:
             return
-        if self.notes.stage == "records":
+        self._look_again()
+        if self.notes.stage == "records" and not self.watch.stopped:
             self._look_at_records(skills)
             if not self.watch.stopped:
                 self.notes.stage, self.notes.place = "objects", ""
         if not self.watch.stopped:
             self._look_at_objects(versions)
 
+    def _look_again(self) -> None:
+        """Look at what was noted before; where that is interrupted, it stays noted."""
+        found = looked_at_again(self.registry, self.own, self.doubts, self.notes, self.options.jobs)
+        mended = set(self.doubts)
+        seen: list[Damage] = []
+        for damages in found:
+            if self.watch.stopped:
+                return
+            seen += damages
+        now = (damage for damage in self.notes.damages if damage not in mended)
+        self.notes.damages = dict.fromkeys(chain(now, seen))
+
     def _look_at_records(self, total: int) -> None:
-        lost = {d.slug for d in self.notes.damages if d.kind.startswith("history-")}
+        lost = {d.slug for d in self.notes.damages if d.kind.startswith(("history-", "tombstone"))}
         while not self.watch.stopped:
             seen: dict[str, Entry] = {}
             with snapshot(self.registry.database) as tx:
@@ -210,9 +206,13 @@ class _Run:
                     if skill.newest is not None and skill.slug not in lost:
                         seen[skill.slug] = skill.newest
             if not page:
-                return
-            self._heads.note(self.own, seen)
+                break
+            remember(self.registry, self.own, seen, strictly=True)
             self._go_on(page[-1].slug, "skills", total)
+        buried = all_tombstones(self.registry) if self.is_whole else iter(())
+        intact = ((slug, entry) for slug, _, entry in buried if slug not in lost)
+        while seen := dict(islice(intact, SKILLS)):
+            remember(self.registry, self.own, seen, strictly=True)
 
     def _note(self, skill: Examined) -> None:
         for damage in skill.damages:
@@ -282,7 +282,8 @@ class _Run:
             return
         with self.registry.database.reading() as tx:
             now = timestamp(records.now(tx))
-        write_checkpoint(path, self.own, now, all_heads(self.registry))
+        heads = chain(all_heads(self.registry), all_tombstones(self.registry))
+        write_checkpoint(path, self.own, now, heads)
         self.checkpoint = str(path)
 
     def answer(self) -> VerifyAnswer:
@@ -292,7 +293,7 @@ class _Run:
         return VerifyAnswer(
             status="interrupted" if self.watch.stopped else status,
             results=tuple(notes.damages),
-            warnings=tuple(notes.warnings),
+            warnings=(*notes.warnings, *self.registry.notices),
             looked=Looked(**notes.counts),
             unnamed=notes.unnamed,
             checkpoint=self.checkpoint,
