@@ -870,6 +870,10 @@ SKILLS: dict[str, tuple[str, list[str]]] = {
         "time is not",
         [NEW_SKILL.format(author=ME, made=NOW, changed=f"{NOW} - interval '1 day'")],
     ),
+    "without a version": (
+        "begins with its first version",
+        [NEW_SKILL.format(author=ME, made=NOW, changed=NOW)],
+    ),
     "in a snapshot that does not see a tombstone": (
         "READ COMMITTED",
         [

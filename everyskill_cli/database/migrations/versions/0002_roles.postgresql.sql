@@ -244,6 +244,27 @@ BEGIN
     RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
 END $$;
 
+-- At the end of the transaction, whoever it is: nobody leaves a skill behind that has no history. Its
+-- first event brings version 1 with it: format 1 sees to that.
+CREATE FUNCTION everyskill_skills_born() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM version_events WHERE skill_id = NEW.id) THEN
+        PERFORM everyskill_raise('skills: a skill begins with its first version');
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- Until now a skill without any event had no hash that a tombstone could name. It has the one that
+-- stands before the first event; so its owner can delete it, however it came about.
+CREATE OR REPLACE FUNCTION everyskill_head_hash(skill text) RETURNS text LANGUAGE sql STABLE
+SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    SELECT coalesce(
+        (SELECT entry_hash FROM version_events WHERE skill_id = skill ORDER BY seq DESC LIMIT 1),
+        repeat('0', 64)
+    )
+$$;
+
 -- A client's own change of a skill; what triggers change with the owner's rights passes.
 CREATE FUNCTION everyskill_skills_signed() RETURNS trigger LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
@@ -315,6 +336,8 @@ CREATE TRIGGER usage_events_signed BEFORE INSERT ON usage_events
 FOR EACH ROW EXECUTE FUNCTION everyskill_signed();
 CREATE TRIGGER skills_signed BEFORE INSERT ON skills
 FOR EACH ROW EXECUTE FUNCTION everyskill_signed();
+CREATE CONSTRAINT TRIGGER skills_born AFTER INSERT ON skills DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION everyskill_skills_born();
 CREATE TRIGGER skills_signed_update BEFORE UPDATE ON skills
 FOR EACH ROW EXECUTE FUNCTION everyskill_skills_signed();
 CREATE TRIGGER skill_versions_signed BEFORE INSERT ON skill_versions
