@@ -759,8 +759,12 @@ def test_a_folder_of_objects_that_is_a_link_stops_nothing(registry, tmp_path):
     path.parent.symlink_to(tmp_path / "moved")
     objects_of(registry, "skill-08")[0].unlink()
     for share in (0.0, 0.5, 1.0):
-        found = kinds(verify(registry, [], everything(share=share)))
+        answer = verify(registry, [], everything(share=share))
+        found = kinds(answer)
         assert {("object-changed", "skill-07", 1), ("object-missing", "skill-08", 1)} <= set(found)
+        [said] = [each.message for each in answer.results if each.slug == "skill-07"]
+        assert said.startswith("The object of skill-07@1 ")
+        assert said[-2:].count(".") == 1
 
 
 def test_a_text_that_is_no_utf8_is_named(tmp_path):
