@@ -9,14 +9,16 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from everyskill_cli.chain import GENESIS
 from everyskill_cli.database.queries import garbage
-from everyskill_cli.errors import Conflict, NotFound, NotReady, UsageError
+from everyskill_cli.errors import Conflict, IntegrityFailure, NotFound, NotReady, UsageError
 from everyskill_cli.model import STALE_MARK, DeletionAnswer, Opinion, PurgeAnswer, Reference
+from everyskill_cli.registry.auditing import purge as purging_module
 from everyskill_cli.registry.auditing import taking
 from everyskill_cli.registry.auditing.condemning import PATIENCE
 from everyskill_cli.registry.auditing.deletion import delete_skill
@@ -464,6 +466,16 @@ def test_a_deleted_skill_is_told_with_the_reason_and_its_slug_is_never_free(
     assert yard.stored() == before
     assert [item["slug"] for item in cli("list", "--json").json["items"]] == ["other"]
     assert cli("publish", yard.skill("New."), "--slug", "new").code == 0
+
+
+@on_one
+def test_a_row_that_vanishes_under_the_lock_is_no_bug_and_nothing_is_purged(yard: Yard) -> None:
+    with yard.registry.database.writing() as tx:
+        plan = purging_module._plan(tx, "demo", 2)
+        gone = replace(plan, holders=(plan.holders[0]._replace(version=9),))
+        with pytest.raises(IntegrityFailure, match="demo@9 was there a moment ago"):
+            purging_module._append(tx, gone, WHY, plan.version.created_by)
+    assert "purge" not in yard.site.audit().events
 
 
 @on_folders

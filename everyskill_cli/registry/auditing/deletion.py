@@ -82,24 +82,31 @@ def _bury(
     Where somebody else did it meanwhile, give that tombstone, and no number.
     """
     slug = agreed.skill.slug
-    tombstone: Tombstone | None = None
-    amount, keys = None, list[str]()
     try:
         with registry.database.writing() as tx:
             user_id = sign(registry, tx, "publisher")
             purging.lock_counts(tx)
             skills.lock(tx, [slug])
-            tombstone = purging.buried(tx, [slug]).get(slug)
-            if tombstone is None:
-                found = find_skill(tx, slug)
-                if not is_agreed:
-                    _require_agreed(found, agreed)
-                amount, keys = purging.amount(tx, found.skill.id), purging.alone(tx, found.skill.id)
-                tombstone = _tombstone(tx, found, reason, user_id)
-                purging.bury(tx, tombstone)
+            done = _delete(tx, agreed, reason, user_id, is_agreed=is_agreed)
     except CommitUnknown as error:
         require_committed(lambda: _stands(registry, slug), error)
-    assert tombstone is not None  # noqa: S101 - it is set before anything that comes here
+    return done
+
+
+def _delete(
+    tx: Transaction, agreed: Found, reason: str, user_id: str, *, is_agreed: bool
+) -> tuple[Tombstone, purging.Amount | None, list[str]]:
+    """Delete the rows under the locks, unless somebody else did."""
+    slug = agreed.skill.slug
+    before = purging.buried(tx, [slug]).get(slug)
+    if before is not None:
+        return before, None, []
+    found = find_skill(tx, slug)
+    if not is_agreed:
+        _require_agreed(found, agreed)
+    amount, keys = purging.amount(tx, found.skill.id), purging.alone(tx, found.skill.id)
+    tombstone = _tombstone(tx, found, reason, user_id)
+    purging.bury(tx, tombstone)
     return tombstone, amount, keys
 
 

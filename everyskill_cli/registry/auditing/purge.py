@@ -203,7 +203,12 @@ def _append(
         acts = []
         for holder in turn.values():
             version = versions.find(tx, holder.skill_id, holder.version, whole=False)
-            assert version is not None  # noqa: S101 - read under the lock a moment ago
+            if version is None:  # somebody edits the records past every lock
+                raise IntegrityFailure(
+                    f"The row of {holder.slug}@{holder.version} was there a moment ago, and is gone"
+                    " though its skill is locked.",
+                    "Nothing was purged. Find out what else is gone: everyskill verify",
+                )
             act = events.Act(
                 id=str(uuid.uuid4()),
                 kind="purge",
