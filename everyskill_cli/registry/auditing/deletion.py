@@ -15,7 +15,7 @@ from everyskill_cli.registry.auditing.taking import COPIES, FINISH, take_out
 from everyskill_cli.registry.commits import require_committed
 from everyskill_cli.registry.consent import Consent
 from everyskill_cli.registry.lookup import Found, find_skill
-from everyskill_cli.registry.signing import sign
+from everyskill_cli.registry.signing import require_owner, sign
 from everyskill_cli.registry.watch import Watch
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def delete_skill(
         UsageError: the reference names a version.
         NotFound: there is no such skill, and there never was one.
         Conflict: a version was published since somebody agreed.
+        Forbidden: the login is not the registry's owner.
         NotReady: the store is not this registry's.
         Unavailable: a server did not answer; running the command again has one effect.
     """
@@ -55,6 +56,7 @@ def delete_skill(
             f"All of it: everyskill purge {slug} --everything --reason TEXT"
             f" (one version's bytes: everyskill purge {reference} --reason TEXT)",
         )
+    require_owner(registry)
     with registry.database.reading() as tx:
         before = purging.buried(tx, [slug]).get(slug)
         if before is not None:
