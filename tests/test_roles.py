@@ -28,8 +28,7 @@ from sqlalchemy.exc import DBAPIError
 from everyskill_cli.chain import (
     canonical_json,
     details_hash,
-    entry_hash,
-    event_statement,
+    event_hash,
     statement_hash,
 )
 from everyskill_cli.database.engine import Database, Transaction
@@ -633,25 +632,15 @@ def add_event(tx: Transaction, version: SkillVersion, said: Mapping[str, Any], n
         entry_hash="",
     )
     made = replace(made, **{name: _now(value, now) for name, value in said.items()})
-    statement = event_statement(
-        registry=str(versions.registry_id(tx)),
-        skill="demo",
-        event=made.id,
-        seq=made.seq,
-        kind=made.kind,
-        version=made.version,
+    digest = event_hash(
+        str(versions.registry_id(tx)),
+        "demo",
+        made,
         content=version.content_hash,
         size=version.size_bytes,
         details=version.details_hash,
-        published=made.published_version,
-        draft=made.draft_version,
-        reason=made.reason,
-        successor=made.successor,
-        actor=made.actor_id,
-        created_at=made.created_at,
-        prev=made.prev_hash,
     )
-    versions.add_events(tx, [replace(made, entry_hash=made.entry_hash or entry_hash(statement))])
+    versions.add_events(tx, [replace(made, entry_hash=made.entry_hash or digest)])
 
 
 def _now(value: Any, now: Any) -> Any:
