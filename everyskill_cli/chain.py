@@ -16,7 +16,8 @@ from everyskill_cli.errors import IntegrityFailure
 from everyskill_cli.model import FileEntry, JsonObject, Pin
 
 if TYPE_CHECKING:
-    from everyskill_cli.model.evidence import StoredTombstone
+    from everyskill_cli.model import VersionEvent
+    from everyskill_cli.model.evidence import StoredEvent, StoredTombstone
 
 GENESIS: Final = "0" * 64  # prev_hash of a skill's first event
 # What a version says of itself: the columns that ``details_hash`` covers.
@@ -151,6 +152,49 @@ def entry_hash(statement: bytes) -> str:
     return hashlib.sha256(statement).hexdigest()
 
 
+def event_hash(
+    registry: str,
+    skill: str,
+    event: VersionEvent | StoredEvent,
+    *,
+    content: str,
+    size: int,
+    details: str,
+) -> str:
+    """Hash an event as it stands; its own ``entry_hash`` is not looked at.
+
+    Args:
+        registry: its id.
+        skill: the slug.
+        event: a record, or a row that nobody believes.
+        content: of its version, as are the size in bytes and the hash of the details.
+        size: see ``content``.
+        details: see ``content``.
+
+    Raises:
+        ValueError, TypeError, AttributeError: it holds a value that was never hashed.
+    """
+    statement = event_statement(
+        registry=registry,
+        skill=skill,
+        event=event.id,
+        seq=event.seq,
+        kind=event.kind,
+        version=event.version,
+        content=content,
+        size=size,
+        details=details,
+        published=event.published_version,
+        draft=event.draft_version,
+        reason=event.reason,
+        successor=event.successor,
+        actor=event.actor_id,
+        created_at=event.created_at,
+        prev=event.prev_hash,
+    )
+    return entry_hash(statement)
+
+
 def tombstone_hash(tombstone: StoredTombstone) -> str:
     """Hash a tombstone as events are hashed; what stands in it may be anything."""
     said = tombstone._asdict()
@@ -190,22 +234,12 @@ def _digests(registry: str, pin: Pin) -> tuple[str, str]:
         metadata=version.metadata,
         message=version.message,
     )
-    statement = event_statement(
-        registry=registry,
-        skill=pin.slug,
-        event=birth.id,
-        seq=birth.seq,
-        kind=birth.kind,
-        version=birth.version,
+    entry = event_hash(
+        registry,
+        pin.slug,
+        birth,
         content=version.content_hash,
         size=version.size_bytes,
         details=details,
-        published=birth.published_version,
-        draft=birth.draft_version,
-        reason=birth.reason,
-        successor=birth.successor,
-        actor=birth.actor_id,
-        created_at=birth.created_at,
-        prev=birth.prev_hash,
     )
-    return details, entry_hash(statement)
+    return details, entry

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout, suppress
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 from everyskill_cli import chain
 from everyskill_cli.cli.main import main
@@ -163,25 +164,13 @@ def rehash(file: Path) -> None:
             key = (event.skill_id, event.version)
             version = by_number[key].version
             before = last.get(event.skill_id, chain.GENESIS)
-            last[event.skill_id] = chain.entry_hash(
-                chain.event_statement(
-                    registry=registry,
-                    skill=by_number[key].slug,
-                    event=event.id,
-                    seq=event.seq,
-                    kind=event.kind,
-                    version=event.version,
-                    content=version.content_hash,
-                    size=version.size_bytes,
-                    details=details[key],
-                    published=event.published_version,
-                    draft=event.draft_version,
-                    reason=event.reason,
-                    successor=event.successor,
-                    actor=event.actor_id,
-                    created_at=event.created_at,
-                    prev=before,
-                )
+            last[event.skill_id] = chain.event_hash(
+                registry,
+                by_number[key].slug,
+                SimpleNamespace(**event._asdict() | {"prev_hash": before}),
+                content=version.content_hash,
+                size=version.size_bytes,
+                details=details[key],
             )
             connection.execute(
                 "UPDATE version_events SET prev_hash = ?, entry_hash = ? WHERE id = ?",

@@ -302,6 +302,20 @@ def test_what_is_denied_is_forbidden_and_leaves_nothing(
     count("roles", commands=2 * len(DENIED[name]))
 
 
+@pytest.mark.parametrize("name", ["reader", "rater", "publisher", "unbound"])
+def test_who_may_not_delete_is_sent_to_the_owner_and_to_no_role(
+    team: Team, real: Path, cli: Commands, name: str
+) -> None:
+    """At once: nobody is asked first whether to go on."""
+    for words in CLEANING:
+        unasked = [word for word in words if word != "-y"]
+        done = Logins(team, real, cli)(name, *unasked, "--json", user="ann@example.org")
+        assert_json_failure(done, 9, "Forbidden")
+        assert f"The login {team.login(name)} is not the owner" in done.error["message"]
+        assert "owner to run this command" in done.error["hint"]
+        assert "admin grants" not in done.error["hint"]
+
+
 def test_who_is_bound_to_nobody_is_told_what_to_ask_for(as_login: Logins) -> None:
     done = as_login("unbound", "rate", "demo", "3", user="it's@example.org")
     login = as_login.team.login("unbound")

@@ -7,20 +7,25 @@ import pty
 import shlex
 import shutil
 import signal
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from everyskill_cli.chain import GENESIS
 from everyskill_cli.database.queries import garbage
-from everyskill_cli.errors import Conflict, NotFound, NotReady, UsageError
+from everyskill_cli.errors import Conflict, IntegrityFailure, NotFound, NotReady, UsageError
 from everyskill_cli.model import STALE_MARK, DeletionAnswer, Opinion, PurgeAnswer, Reference
+from everyskill_cli.registry.auditing import purge as purging_module
 from everyskill_cli.registry.auditing import taking
 from everyskill_cli.registry.auditing.condemning import PATIENCE
 from everyskill_cli.registry.auditing.deletion import delete_skill
 from everyskill_cli.registry.auditing.purge import purge
+from everyskill_cli.registry.auditing.verify import VerifyOptions, verify
 from everyskill_cli.registry.rate import rate
 from everyskill_cli.registry.use import Use, record
 from everyskill_cli.registry.watch import Watch
@@ -658,6 +663,45 @@ def test_a_deleted_skill_is_told_with_the_reason_and_its_slug_is_never_free(
     assert yard.stored() == before
     assert [item["slug"] for item in cli("list", "--json").json["items"]] == ["other"]
     assert cli("publish", yard.skill("New."), "--slug", "new").code == 0
+
+
+@on_one
+def test_a_row_that_vanishes_under_the_lock_is_no_bug_and_nothing_is_purged(yard: Yard) -> None:
+    with yard.registry.database.writing() as tx:
+        plan = purging_module._plan(tx, "demo", 2)
+        gone = replace(plan, holders=(plan.holders[0]._replace(version=9),))
+        with pytest.raises(IntegrityFailure, match="demo@9 was there a moment ago"):
+            purging_module._append(tx, gone, WHY, plan.version.created_by)
+    assert "purge" not in yard.site.audit().events
+
+
+@on_folders
+def test_a_skill_that_somebody_made_by_hand_without_a_version_is_deleted_as_well(
+    yard: Yard,
+) -> None:
+    """PostgreSQL takes none, but an owner can switch that off; SQLite trusts whoever writes it."""
+    make = (
+        "INSERT INTO skills (id, slug, name, description, tags, author_id, created_at, updated_at)"
+        f" SELECT '{uuid.uuid4()}', 'bare', 'n', 'd', '[]', author_id, created_at, updated_at"
+        " FROM skills WHERE slug = 'demo'"
+    )
+    if yard.registry.database.dialect == "postgresql":
+        with pytest.raises(Conflict, match="begins with its first version"):
+            yard.site.query(make)
+        yard.site.query("ALTER TABLE skills DISABLE TRIGGER skills_born")
+    yard.site.query(make)
+    if yard.registry.database.dialect == "postgresql":
+        yard.site.query("ALTER TABLE skills ENABLE TRIGGER skills_born")
+    [found] = verify(yard.registry, [], VerifyOptions()).results
+    assert (found.kind, found.slug) == ("chain-broken", "bare")
+    answer = deleted(yard, "bare")
+    [stone] = answer.results
+    assert (answer.status, answer.versions, answer.objects) == ("deleted", 0, ())
+    assert (stone.last_version, stone.head_hash) == (0, GENESIS)
+    assert verify(yard.registry, [], VerifyOptions()).status == "intact"
+    assert deleted(yard, "bare").status == "unchanged"
+    with pytest.raises(Conflict, match="bare was deleted"):
+        yard.publish("New.", "bare")
 
 
 @on_folders

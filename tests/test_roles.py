@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,12 +23,12 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 from psycopg.types.json import Jsonb
+from sqlalchemy.exc import DBAPIError
 
 from everyskill_cli.chain import (
     canonical_json,
     details_hash,
-    entry_hash,
-    event_statement,
+    event_hash,
     statement_hash,
 )
 from everyskill_cli.database.engine import Database, Transaction
@@ -346,12 +347,19 @@ def test_a_rater_writes_its_own(team: Team, role: str, unchanged: None, count: C
         rate(team) + " ON CONFLICT DO NOTHING RETURNING id",
         use(team),
         use(team) + " ON CONFLICT DO NOTHING RETURNING id",
+        _with_id(use(team), "repeat('x', 200)"),
     ]
     with team.connected(role) as connection:
         for statement in statements:
             assert connection.execute(statement.encode()).rowcount == 1, statement
         connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
     count("roles", allowed=len(statements))
+
+
+def _with_id(statement: str, value: str) -> str:
+    return statement.replace(", metadata", ", external_id, metadata").replace(
+        "'ci', ", f"'ci', {value}, "
+    )
 
 
 FALSE_RATINGS: dict[str, tuple[str, list[str]]] = {
@@ -470,6 +478,13 @@ FALSE_RATINGS: dict[str, tuple[str, list[str]]] = {
             " EXECUTE FUNCTION public.everyskill_signed()",
         ],
     ),
+    "a use through what is no slug": (
+        "usage_events: a use has",
+        ["{use_tool}"],
+    ),
+    "a use with metadata, which no client writes": ("usage_events: a use has", ["{use_metadata}"]),
+    "a use with a long id": ("usage_events: a use has", ["{use_long_id}"]),
+    "a use with an empty id": ("usage_events: a use has", ["{use_empty_id}"]),
     "a user of its own": (
         "permission denied",
         [
@@ -507,6 +522,10 @@ def test_a_rating_that_is_not_so(
         "rate_into_view": rate(team, OTHER).replace("INTO ratings", f"INTO {own}.v"),
         "use_as_other": use(team, OTHER),
         "use_as_null": use(team, "NULL"),
+        "use_tool": use(team).replace("'ci'", "'C I'"),
+        "use_metadata": use(team).replace("'{}'", """'{"a": 1}'"""),
+        "use_long_id": _with_id(use(team), "repeat('x', 201)"),
+        "use_empty_id": _with_id(use(team), "''"),
         "use_past": use(team, at=f"{NOW} - interval '1 day'"),
     }
     code, said, _ = team.attempt(role, [form.format(**values) for form in forms])
@@ -613,25 +632,15 @@ def add_event(tx: Transaction, version: SkillVersion, said: Mapping[str, Any], n
         entry_hash="",
     )
     made = replace(made, **{name: _now(value, now) for name, value in said.items()})
-    statement = event_statement(
-        registry=str(versions.registry_id(tx)),
-        skill="demo",
-        event=made.id,
-        seq=made.seq,
-        kind=made.kind,
-        version=made.version,
+    digest = event_hash(
+        str(versions.registry_id(tx)),
+        "demo",
+        made,
         content=version.content_hash,
         size=version.size_bytes,
         details=version.details_hash,
-        published=made.published_version,
-        draft=made.draft_version,
-        reason=made.reason,
-        successor=made.successor,
-        actor=made.actor_id,
-        created_at=made.created_at,
-        prev=made.prev_hash,
     )
-    versions.add_events(tx, [replace(made, entry_hash=made.entry_hash or entry_hash(statement))])
+    versions.add_events(tx, [replace(made, entry_hash=made.entry_hash or digest)])
 
 
 def _now(value: Any, now: Any) -> Any:
@@ -735,6 +744,8 @@ FALSE_VERSIONS: dict[str, tuple[type[EveryskillError], str, dict[str, Any]]] = {
     "with another pointer": (Conflict, "pointers", {"event": {"published_version": 1}}),
     "with a draft beside it": (Conflict, "pointers", {"event": {"draft_version": 1}}),
     "of a version before": (Conflict, "born as the latest", {"event": {"version": 1}}),
+    "with another reason": (Conflict, "what was allowed", {"event": {"reason": "because"}}),
+    "with a successor": (Conflict, "successor", {"event": {"successor": 1}}),
 }
 
 
@@ -758,7 +769,7 @@ def test_a_publisher_publishes(team: Team, unchanged: None, count: Count) -> Non
     content = {"name": "N", "description": "D", "content_type": kind, **whole}
     for said in ({}, {**content, "details_hash": details_hash(**content)}):
         with pytest.raises(Undone):
-            publish(team, version=said)
+            publish(team, version=said, event={"reason": "allowed: private-key-12"})
     count("roles", allowed=6)
 
 
@@ -828,16 +839,35 @@ def forge(connection: psycopg.Connection[Any], digest: str, **said: Any) -> None
     )
 
 
+YANK = {"kind": "yank", "reason": "x"}
+OF_FIRST = {"version": 1, "draft_version": 2}
+BLANK = "".join(letter for letter in map(chr, range(sys.maxunicode + 1)) if letter.isspace())
+
+
 @pytest.mark.parametrize(
     ("kind", "words", "said"),
     [
         (Forbidden, "only the owner of the registry purges", {"kind": "purge"}),
-        (Forbidden, "own user only", {"kind": "yank", "actor_id": "OTHER"}),
-        (Conflict, "time is not", {"kind": "yank", "created_at": -DAY}),
-        (Conflict, "time is not", {"kind": "yank", "created_at": DAY}),
-        (Conflict, "entry_hash", {"kind": "yank", "entry_hash": FREE}),
-        (Conflict, "must follow", {"kind": "yank", "prev_hash": FREE}),
-        (EveryskillError, "successor", {"kind": "yank", "successor": 99}),
+        (Forbidden, "own user only", YANK | {"actor_id": "OTHER"}),
+        (Conflict, "time is not", YANK | {"created_at": -DAY}),
+        (Conflict, "time is not", YANK | {"created_at": DAY}),
+        (Conflict, "entry_hash", YANK | {"entry_hash": FREE}),
+        (Conflict, "must follow", YANK | {"prev_hash": FREE}),
+        (Conflict, "a yank says why", YANK | {"reason": None}),
+        (Conflict, "a yank says why", YANK | {"reason": ""}),
+        (Conflict, "a yank says why", YANK | {"reason": BLANK}),
+        (Conflict, "the successor", YANK | {"successor": 99}),
+        (Conflict, "the successor", YANK | {"successor": 2}),  # itself
+        (Conflict, "the successor", OF_FIRST | YANK | {"successor": 2, "published_version": None}),
+        (Conflict, "the successor", {"kind": "promote", "published_version": 2, "successor": 1}),
+        (Conflict, "nothing to unyank", {"kind": "unyank", "draft_version": 2}),
+        (Conflict, "nothing to promote", OF_FIRST | {"kind": "promote"}),
+        (Conflict, "nothing to rollback", OF_FIRST | {"kind": "rollback"}),
+        (
+            Conflict,
+            "nothing to rollback",
+            {"kind": "rollback", "published_version": 2, "draft_version": 2},
+        ),
         (EveryskillError, "ck_version_events_kind", {"kind": "evil", "draft_version": None}),
     ],
 )
@@ -851,9 +881,40 @@ def test_an_event_that_is_not_so(
         database.writing() as tx,
     ):
         skills.lock(tx, ["demo"])
-        version = replace(team.second, created_by=users.ensure(tx, "who@example.org"))
+        version = team.first if said.get("version") == 1 else team.second
+        version = replace(version, created_by=users.ensure(tx, "who@example.org"))
         add_event(tx, version, {"draft_version": None, **said}, records.now(tx))
     count("roles", denied=1)
+
+
+def test_a_publisher_withdraws_and_takes_back(team: Team, unchanged: None, count: Count) -> None:
+    """What clients do in this order is taken; the same once more is not."""
+    withdrawn = YANK | {"draft_version": None}
+    steps: list[tuple[dict[str, Any], str]] = [
+        (withdrawn | {"successor": 1, "reason": BLANK + "\u200b"}, ""),
+        (withdrawn, ""),
+        (withdrawn, "nothing to yank"),
+        ({"kind": "unyank"}, ""),
+        ({"kind": "unyank"}, "nothing to unyank"),
+        ({"kind": "promote", "published_version": 2, "reason": " "}, ""),
+        (OF_FIRST | {"kind": "rollback", "published_version": 1, "draft_version": None}, ""),
+    ]
+    with (
+        Database(team.url("publisher")) as database,
+        pytest.raises(Undone),
+        database.writing() as tx,
+    ):
+        skills.lock(tx, ["demo"])
+        me = users.ensure(tx, "who@example.org")
+        for said, words in steps:
+            version = replace(team.first if "version" in said else team.second, created_by=me)
+            if words:
+                with pytest.raises(DBAPIError, match=words), tx.begin_nested():
+                    add_event(tx, version, said, records.now(tx))
+            else:
+                add_event(tx, version, said, records.now(tx))
+        raise Undone
+    count("roles", allowed=5, denied=2)
 
 
 NEW_SKILL = (
@@ -869,6 +930,10 @@ SKILLS: dict[str, tuple[str, list[str]]] = {
     "changed in the past": (
         "time is not",
         [NEW_SKILL.format(author=ME, made=NOW, changed=f"{NOW} - interval '1 day'")],
+    ),
+    "without a version": (
+        "begins with its first version",
+        [NEW_SKILL.format(author=ME, made=NOW, changed=NOW)],
     ),
     "in a snapshot that does not see a tombstone": (
         "READ COMMITTED",

@@ -100,6 +100,14 @@ def not_a(role: Role, login: str) -> Forbidden:
     return Forbidden(f"The login {login} is no {role} of this registry.", ASK)
 
 
+def not_owner(login: str) -> Forbidden:
+    """Say that a login may not do what no role may, and the owner alone."""
+    return Forbidden(
+        f"The login {login} is not the owner of this registry, who alone deletes.",
+        "Ask the registry's owner to run this command; no role gives the right to it.",
+    )
+
+
 def unbound(login: str, role: Role, email: str | None) -> Forbidden:
     """Say that a login writes nothing as long as nobody said whose it is."""
     from shlex import quote

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
-from everyskill_cli.database.schema import MIGRATIONS
+from everyskill_cli.database.schema import MIGRATIONS, revision
 from everyskill_cli.database.shapes import can_compare_texts, compared
 
 if TYPE_CHECKING:
@@ -29,8 +29,9 @@ POSTGRES_ROWS: Final = re.compile(r"^ALTER TABLE (\w+) ENABLE ROW LEVEL SECURITY
 def differences(connection: Connection, migrations: Path = MIGRATIONS) -> list[str]:
     """Name what is missing, switched off or not as the migrations made it; empty is intact."""
     dialect = connection.dialect.name
+    until = str(revision(connection))  # an older SQLite file may be read before it is upgraded
     files = sorted((migrations / "versions").glob(f"*.{dialect}.sql"))
-    script = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    script = "\n".join(f.read_text(encoding="utf-8") for f in files if f.name[:4] <= until)
     return _sqlite(connection, script) if dialect == "sqlite" else _postgresql(connection, script)
 
 

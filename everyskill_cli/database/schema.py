@@ -170,7 +170,7 @@ def _has_tables(connection: Connection) -> bool:
 
 
 def _reads_the_same(database: Database, found: str | None) -> bool:
-    """Tell whether an older SQLite file is read as it is: the tables and triggers are the same."""
+    """Tell whether an older SQLite file is read as it is: what changed is about writing."""
     return database.dialect == "sqlite" and found in SAME_ON_SQLITE
 
 

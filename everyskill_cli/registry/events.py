@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from everyskill_cli.chain import entry_hash, event_statement
+from everyskill_cli.chain import event_hash
 from everyskill_cli.database.queries import versions
 from everyskill_cli.model import EventKind, SkillVersion, VersionEvent
 
@@ -54,29 +54,10 @@ def append(tx: Transaction, acts: Sequence[tuple[Act, SkillVersion]]) -> list[Ve
 def _event(registry: str, act: Act, version: SkillVersion, tail: versions.Tail) -> VersionEvent:
     """Make the event that follows a skill's newest one, and hash it."""
     published, draft = _pointers(act, version.version, tail)
-    seq = tail.seq + 1
-    statement = event_statement(
-        registry=registry,
-        skill=act.slug,
-        event=act.id,
-        seq=seq,
-        kind=act.kind,
-        version=version.version,
-        content=version.content_hash,
-        size=version.size_bytes,
-        details=version.details_hash,
-        published=published,
-        draft=draft,
-        reason=act.reason,
-        successor=act.successor,
-        actor=act.actor_id,
-        created_at=act.at,
-        prev=tail.entry_hash,
-    )
-    return VersionEvent(
+    event = VersionEvent(
         id=act.id,
         skill_id=version.skill_id,
-        seq=seq,
+        seq=tail.seq + 1,
         kind=act.kind,
         version=version.version,
         published_version=published,
@@ -86,8 +67,17 @@ def _event(registry: str, act: Act, version: SkillVersion, tail: versions.Tail) 
         actor_id=act.actor_id,
         created_at=act.at,
         prev_hash=tail.entry_hash,
-        entry_hash=entry_hash(statement),
+        entry_hash="",
     )
+    digest = event_hash(
+        registry,
+        act.slug,
+        event,
+        content=version.content_hash,
+        size=version.size_bytes,
+        details=version.details_hash,
+    )
+    return replace(event, entry_hash=digest)
 
 
 def _pointers(act: Act, version: int, tail: versions.Tail) -> tuple[int | None, int | None]:

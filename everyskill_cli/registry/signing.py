@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from everyskill_cli.database.faults import not_a, unbound
+from everyskill_cli.database.faults import not_a, not_owner, unbound
 from everyskill_cli.database.queries import users
 from everyskill_cli.errors import NotReady
 from everyskill_cli.model import Role
@@ -60,6 +60,18 @@ def require_publisher(registry: Registry, tx: Transaction) -> None:
         raise unbound(found.login, "publisher", email)
     if not found.may_publish:
         raise not_a("publisher", found.login or "")
+
+
+def require_owner(registry: Registry) -> None:
+    """Find out before anything is tried, and anybody is asked, whether this may delete at all.
+
+    Raises:
+        Forbidden: the login is not the registry's owner; on SQLite everybody is.
+    """
+    with registry.database.reading() as tx:
+        login = users.signed(tx, None).login
+    if login is not None:
+        raise not_owner(login)
 
 
 def claimed(registry: Registry) -> str | None:

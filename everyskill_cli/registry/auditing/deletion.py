@@ -15,7 +15,7 @@ from everyskill_cli.registry.auditing.taking import COPIES, FINISH, take_out
 from everyskill_cli.registry.commits import require_committed
 from everyskill_cli.registry.consent import Consent
 from everyskill_cli.registry.lookup import Found, find_skill
-from everyskill_cli.registry.signing import sign
+from everyskill_cli.registry.signing import require_owner, sign
 from everyskill_cli.registry.watch import Watch
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def delete_skill(
         UsageError: the reference names a version.
         NotFound: there is no such skill, and there never was one.
         Conflict: a version was published since somebody agreed.
+        Forbidden: the login is not the registry's owner.
         NotReady: the store is not this registry's.
         Unavailable: a server did not answer; running the command again has one effect.
     """
@@ -55,6 +56,7 @@ def delete_skill(
             f"All of it: everyskill purge {slug} --everything --reason TEXT"
             f" (one version's bytes: everyskill purge {reference} --reason TEXT)",
         )
+    require_owner(registry)
     with registry.database.reading() as tx:
         before = purging.buried(tx, [slug]).get(slug)
         if before is not None:
@@ -82,24 +84,31 @@ def _bury(
     Where somebody else did it meanwhile, give that tombstone, and no number.
     """
     slug = agreed.skill.slug
-    tombstone: Tombstone | None = None
-    amount, keys = None, list[str]()
     try:
         with registry.database.writing() as tx:
             user_id = sign(registry, tx, "publisher")
             purging.lock_counts(tx)
             skills.lock(tx, [slug])
-            tombstone = purging.buried(tx, [slug]).get(slug)
-            if tombstone is None:
-                found = find_skill(tx, slug)
-                if not is_agreed:
-                    _require_agreed(found, agreed)
-                amount, keys = purging.amount(tx, found.skill.id), purging.alone(tx, found.skill.id)
-                tombstone = _tombstone(tx, found, reason, user_id)
-                purging.bury(tx, tombstone)
+            done = _delete(tx, agreed, reason, user_id, is_agreed=is_agreed)
     except CommitUnknown as error:
         require_committed(lambda: _stands(registry, slug), error)
-    assert tombstone is not None  # noqa: S101 - it is set before anything that comes here
+    return done
+
+
+def _delete(
+    tx: Transaction, agreed: Found, reason: str, user_id: str, *, is_agreed: bool
+) -> tuple[Tombstone, purging.Amount | None, list[str]]:
+    """Delete the rows under the locks, unless somebody else did."""
+    slug = agreed.skill.slug
+    before = purging.buried(tx, [slug]).get(slug)
+    if before is not None:
+        return before, None, []
+    found = find_skill(tx, slug)
+    if not is_agreed:
+        _require_agreed(found, agreed)
+    amount, keys = purging.amount(tx, found.skill.id), purging.alone(tx, found.skill.id)
+    tombstone = _tombstone(tx, found, reason, user_id)
+    purging.bury(tx, tombstone)
     return tombstone, amount, keys
 
 

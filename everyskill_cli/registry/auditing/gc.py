@@ -30,6 +30,7 @@ from everyskill_cli.registry.auditing.condemning import (
     require_own_store,
 )
 from everyskill_cli.registry.auditing.pile import Pile
+from everyskill_cli.registry.signing import require_owner
 from everyskill_cli.registry.watch import Watch
 from everyskill_cli.stores import ObjectInfo
 
@@ -65,9 +66,11 @@ def collect(registry: Registry, options: GcOptions, watch: Watch | None = None) 
     Raises:
         NotReady: the store is not this registry's.
         Conflict: more than half of all objects would go.
-        Forbidden: the database or the store lets nothing be deleted.
+        Forbidden: the login is not the registry's owner, or the store lets nothing be deleted.
         Unavailable: a server did not answer; what was deleted is gone, nothing is half done.
     """
+    if options.delete:
+        require_owner(registry)
     require_own_store(registry)
     run = _Run(registry, options, watch or Watch())
     run.look()

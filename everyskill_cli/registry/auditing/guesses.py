@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, Final, NamedTuple, get_args
 
 from everyskill_cli.bundle import archive_size
-from everyskill_cli.chain import entry_hash, event_statement, statement_hash
+from everyskill_cli.chain import event_hash, statement_hash
 from everyskill_cli.model import EventKind
 from everyskill_cli.model.evidence import StoredEvent, StoredVersion
 from everyskill_cli.skill.content import ARCHIVE, SUFFIXES
@@ -70,28 +70,10 @@ def hash_of_event(
     registry: str, slug: str, event: StoredEvent, fact: Fact, values: dict[str, Any]
 ) -> str:
     """Recompute an event's hash, with some values instead of the stored ones; or an empty text."""
-    said = event._asdict() | {name: getattr(fact.row, name) for name in _COVERED} | values
+    content, size, details = (values.get(name, getattr(fact.row, name)) for name in _COVERED)
+    said = event._replace(**{name: values[name] for name in values.keys() - set(_COVERED)})
     try:
-        return entry_hash(
-            event_statement(
-                registry=registry,
-                skill=slug,
-                event=said["id"],
-                seq=said["seq"],
-                kind=said["kind"],
-                version=said["version"],
-                content=said["content_hash"],
-                size=said["size_bytes"],
-                details=said["details_hash"],
-                published=said["published_version"],
-                draft=said["draft_version"],
-                reason=said["reason"],
-                successor=said["successor"],
-                actor=said["actor_id"],
-                created_at=said["created_at"],
-                prev=said["prev_hash"],
-            )
-        )
+        return event_hash(registry, slug, said, content=content, size=size, details=details)
     except (AttributeError, TypeError, ValueError):  # a value of a type that was never hashed
         return ""
 

@@ -30,7 +30,7 @@ from everyskill_cli.registry.consent import Consent
 from everyskill_cli.registry.excerpt import excerpt
 from everyskill_cli.registry.lookup import find_skill, find_version
 from everyskill_cli.registry.show import read_text
-from everyskill_cli.registry.signing import sign
+from everyskill_cli.registry.signing import require_owner, sign
 from everyskill_cli.registry.watch import Watch
 
 if TYPE_CHECKING:
@@ -79,10 +79,12 @@ def purge(
         UsageError: the reference names no number.
         NotFound: no such skill or version.
         Conflict: it is not what was agreed to any more.
+        Forbidden: the login is not the registry's owner.
         NotReady: the store is not this registry's.
         Unavailable: a server did not answer; running the command again has one effect.
     """
     number = _number(reference)
+    require_owner(registry)
     with registry.database.reading() as tx:
         plan = _plan(tx, reference.slug, number)
     require_own_store(registry)
@@ -203,7 +205,12 @@ def _append(
         acts = []
         for holder in turn.values():
             version = versions.find(tx, holder.skill_id, holder.version, whole=False)
-            assert version is not None  # noqa: S101 - read under the lock a moment ago
+            if version is None:  # somebody edits the records past every lock
+                raise IntegrityFailure(
+                    f"The row of {holder.slug}@{holder.version} was there a moment ago, and is gone"
+                    " though its skill is locked.",
+                    "Nothing was purged. Find out what else is gone: everyskill verify",
+                )
             act = events.Act(
                 id=str(uuid.uuid4()),
                 kind="purge",

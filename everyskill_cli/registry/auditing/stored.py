@@ -156,7 +156,9 @@ class Objects:
         try:
             return self._found(item)
         except IntegrityFailure as error:
-            damages = (_changed(item, f"is none: {error.message}"),) if item.rows else ()
+            damages = (
+                (_changed(item, f"is none: {error.message.rstrip('.')}"),) if item.rows else ()
+            )
             return Seen(item.key, damages, is_purged=not item.rows)
 
     def _found(self, item: _Item) -> Seen:

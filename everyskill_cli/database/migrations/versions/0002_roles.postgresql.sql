@@ -183,6 +183,53 @@ BEGIN
     END IF;
 END $$;
 
+CREATE FUNCTION everyskill_was_published(skill text, number integer) RETURNS boolean LANGUAGE sql STABLE
+SET search_path FROM CURRENT AS $$
+    SELECT EXISTS (SELECT FROM version_events WHERE skill_id = skill AND published_version = number)
+$$;
+
+-- What clients let happen to a version (docs/format.md): an event is about something, and says what
+-- it must. The event has passed the checks of format 1: the one before it has its place.
+CREATE FUNCTION everyskill_check_event(e version_events) RETURNS void LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+DECLARE
+    published integer;
+    state version_state;
+BEGIN
+    SELECT published_version INTO published FROM version_events
+    WHERE skill_id = e.skill_id AND seq = e.seq - 1;
+    SELECT * INTO state FROM version_state
+    WHERE skill_version_id = everyskill_version_id(e.skill_id, e.version);
+    IF (CASE e.kind
+        WHEN 'promote' THEN e.version IS DISTINCT FROM published
+        WHEN 'rollback' THEN e.version < published AND everyskill_was_published(e.skill_id, e.version)
+        WHEN 'yank' THEN state.purged_at IS NULL AND (state.yanked_at IS NULL
+            OR (e.reason, e.successor) IS DISTINCT FROM (state.yank_reason, state.successor))
+        WHEN 'unyank' THEN state.purged_at IS NULL AND state.yanked_at IS NOT NULL
+        ELSE true
+    END) IS NOT TRUE THEN
+        PERFORM everyskill_raise(format('version_events: there is nothing to %s', e.kind));
+    END IF;
+    IF (CASE  -- white space alone says nothing
+        WHEN e.kind = 'yank' THEN
+            e.reason ~ '[^\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]'
+        WHEN e.kind IN ('publish', 'draft') THEN coalesce(e.reason LIKE 'allowed: %', true)
+        ELSE true
+    END) IS NOT TRUE THEN
+        PERFORM everyskill_raise('version_events: a yank says why, a birth what was allowed');
+    END IF;
+    IF e.successor IS NOT NULL AND (e.kind <> 'yank' OR e.successor = e.version
+        OR NOT everyskill_was_published(e.skill_id, e.successor)
+        OR EXISTS (
+            SELECT FROM version_state
+            WHERE skill_version_id = everyskill_version_id(e.skill_id, e.successor)
+                AND (yanked_at IS NOT NULL OR purged_at IS NOT NULL)
+        ))
+    THEN
+        PERFORM everyskill_raise('version_events: the successor of a yanked version is another that stands');
+    END IF;
+END $$;
+
 -- What a login that is not the owner adds is its own user's, of now, and what it claims is so. Under
 -- another isolation than READ COMMITTED it would not see what was purged or condemned meanwhile.
 CREATE FUNCTION everyskill_signed() RETURNS trigger LANGUAGE plpgsql
@@ -213,6 +260,11 @@ BEGIN
     ELSIF TG_TABLE_NAME = 'usage_events' THEN
         signed := NEW.user_id;
         claimed := NEW.created_at;
+        IF (everyskill_is_slug(NEW.tool_name) AND NEW.metadata = '{}'
+            AND coalesce(length(NEW.external_id) BETWEEN 1 AND 200, true)) IS NOT TRUE
+        THEN
+            PERFORM everyskill_raise('usage_events: a use has a slug for a tool, an id of 200 characters, no metadata');
+        END IF;
     ELSIF TG_TABLE_NAME = 'skills' THEN
         signed := NEW.author_id;
         claimed := NEW.created_at;
@@ -234,6 +286,7 @@ BEGIN
         IF NEW.kind = 'purge' THEN
             PERFORM everyskill_forbid('version_events: only the owner of the registry purges');
         END IF;
+        PERFORM everyskill_check_event(NEW);
     END IF;
     IF signed IS DISTINCT FROM me THEN
         PERFORM everyskill_forbid(format('%s: the login %s writes as its own user only', TG_TABLE_NAME, session_user));
@@ -243,6 +296,27 @@ BEGIN
     END IF;
     RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
 END $$;
+
+-- At the end of the transaction, whoever it is: nobody leaves a skill behind that has no history. Its
+-- first event brings version 1 with it: format 1 sees to that.
+CREATE FUNCTION everyskill_skills_born() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM version_events WHERE skill_id = NEW.id) THEN
+        PERFORM everyskill_raise('skills: a skill begins with its first version');
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- Until now a skill without any event had no hash that a tombstone could name. It has the one that
+-- stands before the first event; so its owner can delete it, however it came about.
+CREATE OR REPLACE FUNCTION everyskill_head_hash(skill text) RETURNS text LANGUAGE sql STABLE
+SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    SELECT coalesce(
+        (SELECT entry_hash FROM version_events WHERE skill_id = skill ORDER BY seq DESC LIMIT 1),
+        repeat('0', 64)
+    )
+$$;
 
 -- A client's own change of a skill; what triggers change with the owner's rights passes.
 CREATE FUNCTION everyskill_skills_signed() RETURNS trigger LANGUAGE plpgsql
@@ -315,6 +389,8 @@ CREATE TRIGGER usage_events_signed BEFORE INSERT ON usage_events
 FOR EACH ROW EXECUTE FUNCTION everyskill_signed();
 CREATE TRIGGER skills_signed BEFORE INSERT ON skills
 FOR EACH ROW EXECUTE FUNCTION everyskill_signed();
+CREATE CONSTRAINT TRIGGER skills_born AFTER INSERT ON skills DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION everyskill_skills_born();
 CREATE TRIGGER skills_signed_update BEFORE UPDATE ON skills
 FOR EACH ROW EXECUTE FUNCTION everyskill_skills_signed();
 CREATE TRIGGER skill_versions_signed BEFORE INSERT ON skill_versions
