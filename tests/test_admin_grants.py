@@ -566,9 +566,26 @@ def test_what_is_refused_before_anything_is_asked(as_login: Logins) -> None:
         (2, "--prefix", 'x"; DROP TABLE ratings; --'),
         (2, "--prefix", ""),
         (2, "--prefix", "pg_" + "x" * 40),
+        (2, "--prefix", "x" * 64),
+        (2, "--prefix", "Team"),
+        (2, "--prefix", "my team"),
+        (2, "--prefix", "☃"),
         (4, "--login", "nobody-here", "--role", "reader"),
     ):
         assert_failed(as_login("owner", "admin", "grants", *words), code)
+
+
+def test_no_name_of_the_servers_own(as_login: Logins, count: Count) -> None:
+    """What begins with pg_ PostgreSQL makes nobody; other reserved words are parts of names."""
+    for prefix in ("pg", "pg_", "pg_x", "pg_read_all"):
+        done = as_login("owner", "admin", "grants", "--prefix", prefix, "--apply")
+        assert_failed(done, 2, "PostgreSQL keeps pg_ for its own", "another --prefix")
+    for prefix in ("public", "none", "pgx", "user", "x" * 40):
+        assert as_login("owner", "admin", "grants", "--prefix", prefix).code == 0
+    for login in ("public", "none", "current_user"):  # of which the server makes no login
+        done = as_login("owner", "admin", "grants", "--login", login, "--role", "reader", "--apply")
+        assert_failed(done, 4, f"no login {login}")
+    count("roles", commands=12)
 
 
 def test_a_sqlite_file_has_no_roles(cli: Commands, tmp_path: Path) -> None:
@@ -578,16 +595,82 @@ def test_a_sqlite_file_has_no_roles(cli: Commands, tmp_path: Path) -> None:
         assert_failed(cli("admin", "grants", *more, env=env), 8, "no roles", "docs/security.md")
 
 
-def test_a_login_is_never_turned_into_a_group(own: Team, tmp_path: Path, cli: Commands) -> None:
-    run = Logins(own, tmp_path, cli)
-    done = run("owner", "admin", "grants", "--prefix", f"{own.word}_is", "--apply")
-    assert done.code != 0
-    assert "is a login" in done.stderr
-    with psycopg.connect(own.owner) as owner:
-        rights = owner.execute(
-            "SELECT has_table_privilege(%s, 'users', 'SELECT')", [own.login("stranger")]
-        ).fetchone()
-    assert rights == (False,)
+TAKEN = {  # what is there under the name of a group, and why it is none of the registry's
+    "CREATE ROLE {p}_rater LOGIN": "{p}_rater is there already and is more than a group: LOGIN",
+    "CREATE ROLE {p}_reader SUPERUSER BYPASSRLS": "more than a group: SUPERUSER, BYPASSRLS",
+    "CREATE ROLE {p}_reader CREATEROLE CREATEDB": "more than a group: CREATEROLE, CREATEDB",
+    "CREATE ROLE {p}_publisher REPLICATION": "more than a group: REPLICATION",
+    "CREATE ROLE {p}_reader IN ROLE pg_write_all_data": "{p}_reader is a member of pg_write_all_da",
+    "CREATE ROLE {p}_rater; CREATE ROLE {p}_reader IN ROLE {p}_rater": (
+        "REVOKE {p}_rater FROM {p}_reader"
+    ),
+    "CREATE ROLE {p}_publisher ROLE {login}": "is not this registry's, and has members: {login}",
+    "CREATE ROLE {p}_reader ADMIN {login}": "is not this registry's, and has members: {login}",
+    "CREATE ROLE {p}_reader; CREATE ROLE {p}_rater IN ROLE {p}_reader ROLE {login}": (
+        "{p}_rater is there already, is not this registry's, and has members: {login}."
+    ),
+    "CREATE ROLE {p}_publisher; GRANT SELECT ON skills TO {p}_publisher": (
+        "{p}_publisher is there already, is not this registry's, and has rights in the database"
+    ),
+}
+
+
+@pytest.mark.parametrize("made", TAKEN)
+def test_a_role_that_is_something_else_never_becomes_a_group(
+    team: Team, tmp_path: Path, cli: Commands, made: str, count: Count
+) -> None:
+    """Nor where psql runs a script that was printed before the role was there."""
+    run, prefix = Logins(team, tmp_path, cli), f"{team.word}_{uuid.uuid4().hex[:6]}"
+    words = ("admin", "grants", "--prefix", prefix)
+    printed = run("owner", *words, "--json").json["results"]
+    values = {"p": prefix, "login": team.login("stranger")}
+    with psycopg.connect(team.admin) as admin:
+        admin.execute(made.format(**values).encode())
+    before, found = team.state(), TAKEN[made].format(**values)
+    for more in ((), ("--apply",)):
+        assert_failed(run("owner", *words, *more), 5, found, "--prefix")
+    with (
+        psycopg.connect(team.admin) as admin,
+        pytest.raises(psycopg.IntegrityError, match="everyskill: The role"),
+    ):
+        for statement in printed:
+            admin.execute(statement["sql"].encode())
+    assert team.state() == before
+    with psycopg.connect(team.admin) as admin:
+        admin.execute(f"DROP OWNED BY {made.split()[2].format(p=prefix)}".encode())
+    count("roles", groups_of_others=1)
+
+
+def test_two_registries_of_one_server_share_no_groups(
+    own: Team, team: Team, tmp_path: Path, cli: Commands, postgres_server: PostgresServer
+) -> None:
+    """Roles are of the whole server: a second registry is refused, a copy is warned."""
+    run, prefix = Logins(own, tmp_path, cli), f"{own.word}_x"
+    words = ("admin", "grants", "--prefix", prefix, "--apply")
+    with psycopg.connect(own.admin) as admin:  # empty groups are as good as none
+        for role in ("reader", "rater", "publisher"):
+            admin.execute(f"CREATE ROLE {prefix}_{role} ADMIN {own.login('owner')}".encode())
+    done = run("owner", *words)
+    assert (done.code, f"from: {own.word}_publisher" in done.stderr) == (0, True), done
+    for admin_or_owner in (team.admin, team.owner):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(own, "owner", admin_or_owner)
+            done = run("owner", *words)
+        name = own.admin.rpartition("/")[2]
+        assert_failed(done, 5, f"has rights in the database {name}", "another --prefix")
+    copy = postgres_server.create_database(own.admin)
+    try:
+        done = run("owner", *words, "--login", own.login("bound"), "--role", "reader")
+        assert (done.code, copy.rpartition("/")[2] in done.stderr) == (0, True), done
+        assert "Whoever is a member here is one there" in done.stderr
+    finally:
+        postgres_server.drop_database(copy)
+    again = run("owner", *words)
+    assert (again.code, again.stderr) == (0, "")
+    assert run("publisher", "list").code == 9
+    # Who made the groups knows them again, though the other prefix took every right from them.
+    assert run("owner", "admin", "grants", "--prefix", own.word, "--apply").code == 0
+    assert run("publisher", "list").code == 0
 
 
 def test_an_owner_who_may_not_make_roles_is_told_who_can(
@@ -598,7 +681,7 @@ def test_an_owner_who_may_not_make_roles_is_told_who_can(
         admin.execute(sql.SQL("ALTER ROLE {} NOCREATEROLE").format(owner))
     run = Logins(own, tmp_path, cli)
     done = run("owner", "admin", "grants", "--prefix", f"{own.word}_x", "--apply")
-    assert_failed(done, 9, "permission denied to create role", "everyskill admin grants | psql")
+    assert_failed(done, 9, "permission denied to create role", f"--prefix {own.word}_x | psql")
 
 
 def test_a_registry_in_a_schema_of_its_own(

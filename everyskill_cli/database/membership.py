@@ -74,7 +74,7 @@ _NO_OWNER: Final = (
 
 def _revoked(login: str, groups: list[str]) -> str:
     """Take groups away; from PostgreSQL 16 on, REVOKE alone takes what its own user granted."""
-    return _block(
+    return block(
         "DECLARE m record; BEGIN FOR m IN SELECT g.rolname AS role, l.rolname AS login,"  # noqa: S608 - quoted by literal
         f" b.rolname AS grantor, {_KEEPS_GRANTORS} AS apart FROM pg_auth_members AS a"
         " JOIN pg_roles AS g ON g.oid = a.roleid JOIN pg_roles AS l ON l.oid = a.member"
@@ -90,7 +90,7 @@ def _revoked(login: str, groups: list[str]) -> str:
 
 def _left(login: str, groups: list[str]) -> str:
     """Refuse it all where a login keeps more: by somebody else's grant, or by another role."""
-    return _block(
+    return block(
         "DECLARE m record; BEGIN WITH RECURSIVE held AS (SELECT a.roleid, a.roleid AS first,"  # noqa: S608 - quoted by literal
         " a.grantor, l.rolname AS login FROM pg_auth_members AS a JOIN pg_roles AS l"
         f" ON l.oid = a.member WHERE l.rolname = {literal(login)} AND {_NO_OWNER}"
@@ -106,7 +106,7 @@ def _left(login: str, groups: list[str]) -> str:
     )
 
 
-def _block(body: str) -> str:
+def block(body: str) -> str:
     """Quote a block of statements, whatever names are in it."""
     tag = "$$"
     while tag in body:
