@@ -465,6 +465,30 @@ def test_an_owner_keeps_what_makes_it_one(own: Team, tmp_path: Path, cli: Comman
     assert run("rater", "show", "demo").code == 9
 
 
+def test_a_role_to_pass_on_is_taken_or_said_to_stay(
+    own: Team, tmp_path: Path, cli: Commands
+) -> None:
+    """Whoever has ADMIN OPTION makes members that the owner never named."""
+    run = Logins(own, tmp_path, cli)
+    login, group = own.login("other"), f"{own.word}_publisher"
+    words = ("admin", "grants", "--prefix", own.word, "--login", login, "--apply", "--role")
+    passed_on = [f"GRANT {group} TO {own.login('stranger')}", "ROLLBACK"]
+    for url, code in ((own.owner, 0), (own.admin, 9)):
+        with psycopg.connect(url) as by:
+            by.execute(f"GRANT {group} TO {login} WITH ADMIN OPTION".encode())
+            version = by.info.server_version
+        assert own.attempt("other", passed_on)[0] == ""
+        assert f"ADMIN of {group}" in role_of(run("other", "doctor", "--json"))[1]
+        done = run("owner", *words, "publisher", "--email", "other@example.org")
+        if version >= 160000 and code:
+            by_whom = f"{login} stays in {group}", f"REVOKE {group} FROM {login} GRANTED BY"
+            assert_failed(done, code, *by_whom)
+        else:
+            assert done.code == 0, done
+            assert own.attempt("other", passed_on)[0] == "42501"
+            assert role_of(run("other", "doctor", "--json")) == ("ok", f"{login} is a publisher")
+
+
 def sorted_rights(state: list[str]) -> list[str]:
     """The same with the entries of each list of rights in order."""
     return ["".join(sorted(line)) for line in state]
@@ -573,6 +597,32 @@ def test_what_is_refused_before_anything_is_asked(as_login: Logins) -> None:
         (4, "--login", "nobody-here", "--role", "reader"),
     ):
         assert_failed(as_login("owner", "admin", "grants", *words), code)
+
+
+def test_a_role_goes_to_logins_and_to_none_that_no_role_limits(
+    team: Team, tmp_path: Path, cli: Commands
+) -> None:
+    run, login = Logins(team, tmp_path, cli), f"{team.word}_many"
+    words = ("admin", "grants", "--prefix", team.word, "--apply", "--login")
+    before = team.state()
+    with psycopg.connect(team.admin, autocommit=True) as admin:
+        admin.execute(f"CREATE ROLE {login} ROLE {team.login('stranger')}".encode())
+        for group in (login, "pg_read_all_data", f"{team.word}_publisher"):
+            assert_failed(run("owner", *words, group, "--role", "reader"), 2, f"{group} is a group")
+        assert run("owner", *words, login, "--role", "none").code == 0
+        admin.execute(f"ALTER ROLE {login} LOGIN SUPERUSER".encode())
+        done = run("owner", *words, login, "--role", "publisher", "--email", "many@example.org")
+        assert_failed(done, 2, f"{login} is a superuser, whom no role limits", "createuser")
+        assert team.state() == before
+        admin.execute(f"ALTER ROLE {login} NOSUPERUSER BYPASSRLS CREATEROLE".encode())
+        done = run("owner", *words, login, "--role", "reader")
+        assert (done.code, "than any role allows: BYPASSRLS; CREATEROLE." in done.stderr) == (
+            0,
+            True,
+        )
+        admin.execute(f"ALTER ROLE {login} NOBYPASSRLS NOCREATEROLE".encode())
+        done = run("owner", *words, login, "--role", "none")
+        assert (done.code, done.stderr) == (0, "")
 
 
 def test_no_name_of_the_servers_own(as_login: Logins, count: Count) -> None:
@@ -745,6 +795,13 @@ MORE = {
     "ALTER ROLE {login} BYPASSRLS": "BYPASSRLS",
     "ALTER ROLE {login} CREATEROLE": "CREATEROLE",
     "GRANT SET ON PARAMETER session_replication_role TO {login}": "session_replication_role",
+    "GRANT pg_read_server_files TO {login}": "member of pg_read_server_files",
+    "CREATE ROLE {word}_boss SUPERUSER ROLE {login}": "SUPERUSER as {word}_boss",
+    "CREATE ROLE {word}_boss BYPASSRLS ROLE {login}": "BYPASSRLS as {word}_boss",
+    "CREATE ROLE {word}_boss NOINHERIT IN ROLE {word}_publisher ROLE {login}": (
+        "INSERT on skill_versions"  # with SET ROLE
+    ),
+    "CREATE ROLE {word}_boss IN ROLE {word}_reader ADMIN {login}": "ADMIN of {word}_boss",
 }
 
 
@@ -755,7 +812,9 @@ def test_doctor_says_what_a_login_may_beyond_its_role(
     login, name = own.login("rater"), own.admin.rpartition("/")[2]
     with psycopg.connect(own.admin, autocommit=True) as admin:
         for statement, words in MORE.items():
-            admin.execute(statement.format(login=login, database=name).encode())
+            values = {"login": login, "database": name, "word": own.word}
+            statement, words = statement.format(**values), words.format(**values)
+            admin.execute(statement.encode())
             with Database(own.url("rater")) as database, database.reading() as tx:
                 found = standing(tx)
             assert found.role == ("publisher" if "write_all" in statement else "rater")
@@ -765,18 +824,21 @@ def test_doctor_says_what_a_login_may_beyond_its_role(
                 assert (role_of(done)[0], words in role_of(done)[1]) == ("warning", True), done
                 # That fails nothing; a function of ours that is somebody else's does.
                 assert done.code == (8 if "FUNCTION" in statement else 0)
-            undo(admin, statement, login, own.login("owner"), name)
+            undo(admin, statement, own.login("owner"))
     assert role_of(run("rater", "doctor", "--json"))[0] == "ok"
     count("roles", rights_too_many=len(MORE))
 
 
-def undo(admin: psycopg.Connection, statement: str, login: str, owner: str, database: str) -> None:
+def undo(admin: psycopg.Connection, statement: str, owner: str) -> None:
     """Take back what one statement gave."""
     back = statement.replace("GRANT", "REVOKE").replace(" TO ", " FROM ")
+    if statement.startswith("CREATE"):
+        back = "DROP ROLE " + statement.split()[2]
     if statement.startswith("ALTER"):
-        back = statement.replace("OWNER TO {login}", f"OWNER TO {owner}")
-        back = back.replace("BYPASSRLS", "NOBYPASSRLS").replace("CREATEROLE", "NOCREATEROLE")
-    admin.execute(back.format(login=login, database=database).encode())
+        back = f"{statement.partition('OWNER TO')[0]}OWNER TO {owner}"
+        if "OWNER" not in statement:
+            back = " ".join([*statement.split()[:-1], f"NO{statement.split()[-1]}"])
+    admin.execute(back.encode())
 
 
 def test_doctor_knows_a_login_where_the_schema_was_changed(

@@ -34,12 +34,16 @@ class Binding:
 
     Attributes:
         exists: whether the server knows it.
+        logs_in: whether anybody can log in as it; a group has no login.
+        is_superuser: whether it is one.
         is_owner: whether it is the registry's owner, a member of it or a superuser.
         email: of the user to whom it is bound.
         rival: the other login to which the wanted user is bound.
     """
 
     exists: bool
+    logs_in: bool
+    is_superuser: bool
     is_owner: bool
     email: str | None
     rival: str | None
@@ -62,7 +66,8 @@ def script(connection: Connection, prefix: str, member: Member | None = None) ->
 def binding(connection: Connection, login: str, email: str | None) -> Binding:
     """Look how a login stands."""
     statement = text(
-        "SELECT r.oid IS NOT NULL, coalesce(pg_has_role(r.oid, c.relowner, 'MEMBER'), false),"
+        "SELECT r.oid IS NOT NULL, coalesce(rolcanlogin, false), coalesce(rolsuper, false),"
+        " coalesce(pg_has_role(r.oid, c.relowner, 'MEMBER'), false),"
         " (SELECT u.email FROM users AS u WHERE u.db_login = l.login),"
         " (SELECT u.db_login FROM users AS u WHERE u.email = :email AND u.db_login <> l.login)"
         " FROM (SELECT CAST(:login AS text) AS login) AS l"

@@ -18,7 +18,7 @@ from everyskill_cli.database.grants import (
     strangers,
 )
 from everyskill_cli.database.membership import Member
-from everyskill_cli.database.rights import standing
+from everyskill_cli.database.rights import powers, standing
 from everyskill_cli.errors import Conflict, Forbidden, NotFound, NotReady, UsageError
 from everyskill_cli.model import Finding, GrantsAnswer, Role
 from everyskill_cli.registry import Registry
@@ -53,7 +53,7 @@ def grants(registry: Registry, wish: Wish, *, apply: bool) -> GrantsAnswer:
     """Write the script of the roles, and run it in one transaction where that is asked for.
 
     Raises:
-        UsageError: a name cannot be one.
+        UsageError: a name cannot be one, or is of a group or a superuser.
         NotReady: the registry is on SQLite.
         NotFound: the server has no such login.
         Forbidden: this login is not the registry's owner, or may not make roles.
@@ -147,7 +147,28 @@ def _warnings(tx: Transaction, member: Member | None) -> tuple[Finding, ...]:
             f"The server has no login {member.login}.",
             "Make it first, with a password of its own: createuser --pwprompt NAME",
         )
-    return tuple(Finding(rule, message) for rule, message in _moved(member, before))
+    found = _moved(member, before)
+    if member.role is not None:
+        _require_a_login(member.login, before)
+        more = "" if before.is_owner else "; ".join(powers(tx, member.login))
+        if more:
+            message = f"{member.login} may do more than any role allows: {more}."
+            found.append(("powers", message))
+    return tuple(Finding(rule, message) for rule, message in found)
+
+
+def _require_a_login(login: str, found: Binding) -> None:
+    """Refuse whom a role does not fit; taking one away fits everybody."""
+    if not found.logs_in:
+        raise UsageError(
+            f"{login} is a group, as which nobody logs in: its members would get a role unnamed.",
+            "Name the login of each member: --login NAME",
+        )
+    if found.is_superuser:
+        raise UsageError(
+            f"{login} is a superuser, whom no role limits.",
+            "Make a login without that, and name it: createuser --pwprompt NAME",
+        )
 
 
 def _taken(tx: Transaction, prefix: str) -> tuple[Finding, ...]:
