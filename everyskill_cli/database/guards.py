@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 
 from everyskill_cli.database.schema import MIGRATIONS
 from everyskill_cli.database.shapes import can_compare_texts, compared
+from everyskill_cli.database.tables import metadata
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -69,6 +70,7 @@ def _postgresql(connection: Connection, script: str) -> list[str]:
     found = [
         *_functions(connection, script),
         *_strangers(connection),
+        *_hidden(connection),
         *compared(connection, schema),
         *_policies(connection, script),
     ]
@@ -124,6 +126,25 @@ def _strangers(connection: Connection) -> list[str]:
     return list(found)
 
 
+def _hidden(connection: Connection) -> list[str]:
+    """Name what this session does not find, for another of its name comes first in its path.
+
+    A view in a schema that is named like the login, say; what it does with rows nobody knows.
+    """
+    found = connection.scalars(
+        text(
+            "SELECT name || ' is hidden by another one that comes first in your search path'"
+            " FROM (SELECT relname::text AS name FROM pg_class"
+            " WHERE relnamespace = to_regnamespace(:schema) AND relname = ANY(:tables)"
+            " AND NOT pg_table_is_visible(oid) UNION ALL SELECT proname FROM pg_proc"
+            " WHERE pronamespace = to_regnamespace(:schema) AND starts_with(proname, 'everyskill_')"
+            " AND NOT pg_function_is_visible(oid)) AS o ORDER BY 1"
+        ),
+        _schema(connection) | {"tables": list(metadata.tables)},
+    )
+    return list(found)
+
+
 def _policies(connection: Connection, script: str) -> list[str]:
     """Compare which rows whom a policy lets at, in the server's own words; none but ours stands."""
     tables = POSTGRES_ROWS.findall(script)
@@ -166,7 +187,7 @@ def _policies(connection: Connection, script: str) -> list[str]:
     ]
 
 
-def _schema(connection: Connection) -> dict[str, str]:
+def _schema(connection: Connection) -> dict[str, Any]:
     """Name the registry's schema; a login may have one of its own name that comes before it."""
     statement = (
         "SELECT quote_ident(nspname) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
