@@ -38,6 +38,7 @@ class Binding:
         is_superuser: whether it is one.
         is_owner: whether it is the registry's owner, a member of it or a superuser.
         email: of the user to whom it is bound.
+        members: other roles than owners that are members of it, by whatever way.
         rival: the other login to which the wanted user is bound.
     """
 
@@ -45,6 +46,7 @@ class Binding:
     logs_in: bool
     is_superuser: bool
     is_owner: bool
+    members: str | None
     email: str | None
     rival: str | None
 
@@ -68,6 +70,9 @@ def binding(connection: Connection, login: str, email: str | None) -> Binding:
     statement = text(
         "SELECT r.oid IS NOT NULL, coalesce(rolcanlogin, false), coalesce(rolsuper, false),"
         " coalesce(pg_has_role(r.oid, c.relowner, 'MEMBER'), false),"
+        " (SELECT string_agg(m.rolname, ', ' ORDER BY m.rolname) FROM pg_roles AS m"
+        " WHERE pg_has_role(m.oid, r.oid, 'MEMBER') AND m.oid <> r.oid"
+        " AND NOT pg_has_role(m.oid, c.relowner, 'MEMBER')),"
         " (SELECT u.email FROM users AS u WHERE u.db_login = l.login),"
         " (SELECT u.db_login FROM users AS u WHERE u.email = :email AND u.db_login <> l.login)"
         " FROM (SELECT CAST(:login AS text) AS login) AS l"
@@ -133,7 +138,7 @@ def _taken(
     )
     yield (
         "Nobody calls a function of the registry but those below",
-        f"REVOKE ALL ON FUNCTION {', '.join(functions)}"
+        f"REVOKE ALL ON ROUTINE {', '.join(functions)}"
         f" FROM {_everybody(groups, holders, 'function')} CASCADE",
     )
 

@@ -105,7 +105,7 @@ def _functions(connection: Connection, script: str) -> list[str]:
 
 
 def _strangers(connection: Connection) -> list[str]:
-    """Name functions and operators that somebody else has put beside ours.
+    """Name tables of ours that are somebody else's, and functions and operators put beside ours.
 
     Names in our functions could mean them: which overload is called is chosen over the whole path.
     """
@@ -114,14 +114,16 @@ def _strangers(connection: Connection) -> list[str]:
             "SELECT name || ' is of ' || rolname FROM (SELECT 'pg_proc'::regclass AS kind, oid,"
             " proname AS name, proowner AS owner, pronamespace AS place FROM pg_proc UNION ALL"
             " SELECT 'pg_operator'::regclass, oid, oprname, oprowner, oprnamespace FROM pg_operator"
-            ") AS o JOIN pg_roles AS r ON r.oid = owner AND NOT rolsuper"
+            " UNION ALL SELECT 'pg_class'::regclass, oid, relname, relowner, relnamespace"
+            " FROM pg_class WHERE relname = ANY(:tables)) AS o"
+            " JOIN pg_roles AS r ON r.oid = owner AND NOT rolsuper"
             " WHERE place = to_regnamespace(:schema)"
             " AND NOT pg_has_role(owner, (SELECT relowner FROM pg_class"
             " WHERE oid = to_regclass(:schema || '.users')), 'MEMBER')"
             " AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = o.kind"
             " AND d.objid = o.oid AND d.deptype = 'e') ORDER BY 1"
         ),
-        _schema(connection),
+        _schema(connection) | {"tables": list(metadata.tables)},
     )
     return list(found)
 

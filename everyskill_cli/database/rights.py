@@ -117,6 +117,12 @@ _PLACES: Final = text(f"""{_REACHED}
     WHERE relnamespace = (SELECT oid FROM here)
         AND relkind IN ('r', 'p', 'v', 'm')
         AND relowner IN (SELECT oid FROM reached)
+    UNION ALL SELECT 'GRANT OPTION on ' || relname FROM pg_class AS c
+    WHERE relnamespace = (SELECT oid FROM here)
+        AND relkind IN ('r', 'p', 'v', 'm')
+        AND EXISTS (SELECT FROM reached AS r WHERE has_any_column_privilege(r.oid, c.oid,
+            'SELECT WITH GRANT OPTION, INSERT WITH GRANT OPTION, UPDATE WITH GRANT OPTION')
+            OR has_table_privilege(r.oid, c.oid, 'DELETE WITH GRANT OPTION'))
     UNION ALL SELECT 'owner of ' || proname FROM pg_proc
     WHERE pronamespace = (SELECT oid FROM here)
         AND proowner IN (SELECT oid FROM reached)

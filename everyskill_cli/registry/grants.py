@@ -121,7 +121,7 @@ def _require_free(tx: Transaction, prefix: str) -> None:
     """Refuse roles that are there already and would take the rights to people nobody named."""
     found = refusal(tx, prefix)
     if found is not None:
-        raise Conflict(*(f"{sentence}." for sentence in found))
+        raise Conflict(f"{found[0]}.", found[1])
 
 
 def _member(wish: Wish) -> Member | None:
@@ -150,6 +150,9 @@ def _warnings(tx: Transaction, member: Member | None) -> tuple[Finding, ...]:
     found = _moved(member, before)
     if member.role is not None:
         _require_a_login(member.login, before)
+        if before.members:
+            message = f"Whoever is a member of {member.login} gets the role too: {before.members}."
+            found.append(("members", message))
         more = "" if before.is_owner else "; ".join(powers(tx, member.login))
         if more:
             message = f"{member.login} may do more than any role allows: {more}."
