@@ -479,6 +479,30 @@ def test_an_owner_keeps_what_makes_it_one(own: Team, tmp_path: Path, cli: Comman
     assert run("rater", "show", "demo").code == 9
 
 
+def test_a_role_to_pass_on_is_taken_or_said_to_stay(
+    team: Team, tmp_path: Path, cli: Commands
+) -> None:
+    """Whoever has ADMIN OPTION makes members that the owner never named."""
+    run = Logins(team, tmp_path, cli)
+    login, group = team.login("other"), f"{team.word}_publisher"
+    words = ("admin", "grants", "--prefix", team.word, "--login", login, "--apply", "--role")
+    words = (*words, "publisher", "--email", "other@example.org")
+    for url in (team.owner, team.admin):
+        with psycopg.connect(url) as by:
+            by.execute(f"GRANT {group} TO {login} WITH ADMIN OPTION".encode())
+            stays = url == team.admin and by.info.server_version >= 160000
+        assert f"ADMIN of {group}" in role_of(run("other", "doctor", "--json"))[1]
+        done = run("owner", *words)
+        if stays:
+            assert_failed(done, 9, f"{login} stays in {group}", f"REVOKE {group} FROM {login}")
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(team, "owner", team.admin)
+                done = run("owner", *words)
+        assert done.code == 0, done
+        assert team.attempt("other", [f"GRANT {group} TO {team.login('reader')}"])[0] == "42501"
+        assert role_of(run("other", "doctor", "--json")) == ("ok", f"{login} is a publisher")
+
+
 def sorted_rights(state: list[str]) -> list[str]:
     """The same with the entries of each list of rights in order."""
     return ["".join(sorted(line)) for line in state]
@@ -580,9 +604,54 @@ def test_what_is_refused_before_anything_is_asked(as_login: Logins) -> None:
         (2, "--prefix", 'x"; DROP TABLE ratings; --'),
         (2, "--prefix", ""),
         (2, "--prefix", "pg_" + "x" * 40),
+        (2, "--prefix", "x" * 64),
+        (2, "--prefix", "Team"),
+        (2, "--prefix", "my team"),
+        (2, "--prefix", "☃"),
         (4, "--login", "nobody-here", "--role", "reader"),
     ):
         assert_failed(as_login("owner", "admin", "grants", *words), code)
+
+
+def test_a_role_goes_to_logins_and_to_none_that_no_role_limits(
+    team: Team, tmp_path: Path, cli: Commands
+) -> None:
+    run, login = Logins(team, tmp_path, cli), f"{team.word}_many"
+    words = ("admin", "grants", "--prefix", team.word, "--apply", "--login")
+    before = team.state()
+    with psycopg.connect(team.admin, autocommit=True) as admin:
+        admin.execute(f"CREATE ROLE {login} ROLE {team.login('stranger')}".encode())
+        for group in (login, "pg_read_all_data", f"{team.word}_publisher"):
+            assert_failed(run("owner", *words, group, "--role", "reader"), 2, f"{group} is a group")
+        assert run("owner", *words, login, "--role", "none").code == 0
+        admin.execute(f"ALTER ROLE {login} LOGIN SUPERUSER".encode())
+        done = run("owner", *words, login, "--role", "publisher", "--email", "many@example.org")
+        assert_failed(done, 2, f"{login} is a superuser, whom no role limits", "createuser")
+        assert team.state() == before
+        admin.execute(f"ALTER ROLE {login} NOSUPERUSER BYPASSRLS CREATEROLE".encode())
+        done = run("owner", *words, login, "--role", "reader")
+        assert (done.code, "than any role allows: BYPASSRLS; CREATEROLE." in done.stderr) == (
+            0,
+            True,
+        )
+        warned = f"Whoever is a member of {login} gets the role too: {team.login('stranger')}."
+        assert warned in done.stderr
+        admin.execute(f"ALTER ROLE {login} NOBYPASSRLS NOCREATEROLE".encode())
+        done = run("owner", *words, login, "--role", "none")
+        assert (done.code, done.stderr) == (0, "")
+
+
+def test_no_name_of_the_servers_own(as_login: Logins, count: Count) -> None:
+    """What begins with pg_ PostgreSQL makes nobody; other reserved words are parts of names."""
+    for prefix in ("pg", "pg_", "pg_x", "pg_read_all"):
+        done = as_login("owner", "admin", "grants", "--prefix", prefix, "--apply")
+        assert_failed(done, 2, "PostgreSQL keeps pg_ for its own", "another --prefix")
+    for prefix in ("public", "none", "pgx", "user", "x" * 40):
+        assert as_login("owner", "admin", "grants", "--prefix", prefix).code == 0
+    for login in ("public", "none", "current_user"):  # of which the server makes no login
+        done = as_login("owner", "admin", "grants", "--login", login, "--role", "reader", "--apply")
+        assert_failed(done, 4, f"no login {login}")
+    count("roles", commands=12)
 
 
 def test_a_sqlite_file_has_no_roles(cli: Commands, tmp_path: Path) -> None:
@@ -592,16 +661,82 @@ def test_a_sqlite_file_has_no_roles(cli: Commands, tmp_path: Path) -> None:
         assert_failed(cli("admin", "grants", *more, env=env), 8, "no roles", "docs/security.md")
 
 
-def test_a_login_is_never_turned_into_a_group(own: Team, tmp_path: Path, cli: Commands) -> None:
-    run = Logins(own, tmp_path, cli)
-    done = run("owner", "admin", "grants", "--prefix", f"{own.word}_is", "--apply")
-    assert done.code != 0
-    assert "is a login" in done.stderr
-    with psycopg.connect(own.owner) as owner:
-        rights = owner.execute(
-            "SELECT has_table_privilege(%s, 'users', 'SELECT')", [own.login("stranger")]
-        ).fetchone()
-    assert rights == (False,)
+TAKEN = {  # what is there under the name of a group, and why it is none of the registry's
+    "CREATE ROLE {p}_rater LOGIN": "{p}_rater is there already and is more than a group: LOGIN",
+    "CREATE ROLE {p}_reader SUPERUSER BYPASSRLS": "more than a group: SUPERUSER, BYPASSRLS",
+    "CREATE ROLE {p}_reader CREATEROLE CREATEDB": "more than a group: CREATEROLE, CREATEDB",
+    "CREATE ROLE {p}_publisher REPLICATION": "more than a group: REPLICATION",
+    "CREATE ROLE {p}_reader IN ROLE pg_write_all_data": "{p}_reader is a member of pg_write_all_da",
+    "CREATE ROLE {p}_rater; CREATE ROLE {p}_reader IN ROLE {p}_rater": (
+        "REVOKE {p}_rater FROM {p}_reader"
+    ),
+    "CREATE ROLE {p}_publisher ROLE {login}": "is not this registry's, and has members: {login}",
+    "CREATE ROLE {p}_reader ADMIN {login}": "is not this registry's, and has members: {login}",
+    "CREATE ROLE {p}_reader; CREATE ROLE {p}_rater IN ROLE {p}_reader ROLE {login}": (
+        "{p}_rater is there already, is not this registry's, and has members: {login}."
+    ),
+    "CREATE ROLE {p}_publisher; GRANT SELECT ON skills TO {p}_publisher": (
+        "{p}_publisher is there already, is not this registry's, and has rights in the database"
+    ),
+}
+
+
+def test_a_role_that_is_something_else_never_becomes_a_group(
+    team: Team, tmp_path: Path, cli: Commands, count: Count
+) -> None:
+    """Nor where psql runs a script that was printed before the role was there."""
+    run, prefix = Logins(team, tmp_path, cli), f"{team.word}_y"
+    words = ("admin", "grants", "--prefix", prefix)
+    printed = run("owner", *words, "--json").json["results"]
+    values = {"p": prefix, "login": team.login("stranger")}
+    before = team.state()
+    with psycopg.connect(team.admin, autocommit=True) as admin:
+        for made, found in TAKEN.items():
+            admin.execute(made.format(**values).encode())
+            assert_failed(run("owner", *words, "--apply"), 5, found.format(**values), "--prefix")
+            with (
+                pytest.raises(psycopg.IntegrityError, match="everyskill: The role"),
+                admin.transaction(),
+            ):
+                for statement in printed:
+                    admin.execute(statement["sql"].encode())
+            for role in made.split("CREATE ROLE ")[1:]:
+                name = role.partition(";")[0].split()[0].format(p=prefix)
+                admin.execute(f"DROP OWNED BY {name}; DROP ROLE {name}".encode())
+    assert team.state() == before
+    count("roles", groups_of_others=len(TAKEN))
+
+
+def test_two_registries_of_one_server_share_no_groups(
+    own: Team, team: Team, tmp_path: Path, cli: Commands, postgres_server: PostgresServer
+) -> None:
+    """Roles are of the whole server: a second registry is refused, a copy is warned."""
+    run, prefix = Logins(own, tmp_path, cli), f"{own.word}_x"
+    words = ("admin", "grants", "--prefix", prefix, "--apply")
+    with psycopg.connect(own.admin) as admin:  # empty groups, and a procedure, are no obstacle
+        made = "CREATE PROCEDURE everyskill_x() LANGUAGE sql AS ''; ALTER ROUTINE everyskill_x()"
+        admin.execute(f"{made} OWNER TO {own.login('owner')}".encode())
+        for role in ("reader", "rater", "publisher"):
+            admin.execute(f"CREATE ROLE {prefix}_{role} ADMIN {own.login('owner')}".encode())
+    assert f"taken away by this script, from: {own.word}_pub" in run("owner", *words).stderr
+    for admin_or_owner in (team.admin, team.owner):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(own, "owner", admin_or_owner)
+            done = run("owner", *words)
+        where = own.admin.rpartition("/")[2]
+        assert_failed(done, 5, f"has rights in the database {where}", "another --prefix")
+    copy = postgres_server.create_database(own.admin)
+    try:
+        done = run("owner", *words, "--login", own.login("bound"), "--role", "reader")
+        said = f"the server: {copy.rpartition('/')[2]}. Whoever is a member here is one there."
+        assert (done.code, said in done.stderr) == (0, True), done
+    finally:
+        postgres_server.drop_database(copy)
+    assert run("owner", *words).stderr == ""
+    assert run("publisher", "list").code == 9
+    # Who made the groups knows them again, though the other prefix took every right from them.
+    assert run("owner", "admin", "grants", "--prefix", own.word, "--apply").code == 0
+    assert run("publisher", "list").code == 0
 
 
 def test_an_owner_who_may_not_make_roles_is_told_who_can(
@@ -612,7 +747,7 @@ def test_an_owner_who_may_not_make_roles_is_told_who_can(
         admin.execute(sql.SQL("ALTER ROLE {} NOCREATEROLE").format(owner))
     run = Logins(own, tmp_path, cli)
     done = run("owner", "admin", "grants", "--prefix", f"{own.word}_x", "--apply")
-    assert_failed(done, 9, "permission denied to create role", "everyskill admin grants | psql")
+    assert_failed(done, 9, "permission denied to create role", f"--prefix {own.word}_x | psql")
 
 
 def test_a_registry_in_a_schema_of_its_own(
@@ -676,6 +811,14 @@ MORE = {
     "ALTER ROLE {login} BYPASSRLS": "BYPASSRLS",
     "ALTER ROLE {login} CREATEROLE": "CREATEROLE",
     "GRANT SET ON PARAMETER session_replication_role TO {login}": "session_replication_role",
+    "GRANT INSERT (id) ON ratings TO {login} WITH GRANT OPTION": "GRANT OPTION on ratings",
+    "GRANT pg_read_server_files TO {login}": "member of pg_read_server_files",
+    "CREATE ROLE {word}_boss SUPERUSER ROLE {login}": "SUPERUSER as {word}_boss",
+    "CREATE ROLE {word}_boss BYPASSRLS ROLE {login}": "BYPASSRLS as {word}_boss",
+    "CREATE ROLE {word}_boss NOINHERIT IN ROLE {word}_publisher ROLE {login}": (
+        "INSERT on skill_versions"  # with SET ROLE
+    ),
+    "CREATE ROLE {word}_boss IN ROLE {word}_reader ADMIN {login}": "ADMIN of {word}_boss",
 }
 
 
@@ -686,7 +829,9 @@ def test_doctor_says_what_a_login_may_beyond_its_role(
     login, name = own.login("rater"), own.admin.rpartition("/")[2]
     with psycopg.connect(own.admin, autocommit=True) as admin:
         for statement, words in MORE.items():
-            admin.execute(statement.format(login=login, database=name).encode())
+            values = {"login": login, "database": name, "word": own.word}
+            statement, words = statement.format(**values), words.format(**values)
+            admin.execute(statement.encode())
             with Database(own.url("rater")) as database, database.reading() as tx:
                 found = standing(tx)
             assert found.role == ("publisher" if "write_all" in statement else "rater")
@@ -695,19 +840,23 @@ def test_doctor_says_what_a_login_may_beyond_its_role(
                 done = run("rater", "doctor", "--json")
                 assert (role_of(done)[0], words in role_of(done)[1]) == ("warning", True), done
                 # That fails nothing; a function of ours that is somebody else's does.
-                assert done.code == (8 if "FUNCTION" in statement else 0)
-            undo(admin, statement, login, own.login("owner"), name)
+                assert done.code == (8 if "OWNER" in statement else 0)
+            undo(admin, statement, own.login("owner"))
     assert role_of(run("rater", "doctor", "--json"))[0] == "ok"
     count("roles", rights_too_many=len(MORE))
 
 
-def undo(admin: psycopg.Connection, statement: str, login: str, owner: str, database: str) -> None:
+def undo(admin: psycopg.Connection, statement: str, owner: str) -> None:
     """Take back what one statement gave."""
-    back = statement.replace("GRANT", "REVOKE").replace(" TO ", " FROM ")
+    back = statement.replace("GRANT", "REVOKE", 1).replace(" TO ", " FROM ")
+    back = back.replace("WITH GRANT OPTION", "CASCADE")
+    if statement.startswith("CREATE"):
+        back = "DROP ROLE " + statement.split()[2]
     if statement.startswith("ALTER"):
-        back = statement.replace("OWNER TO {login}", f"OWNER TO {owner}")
-        back = back.replace("BYPASSRLS", "NOBYPASSRLS").replace("CREATEROLE", "NOCREATEROLE")
-    admin.execute(back.format(login=login, database=database).encode())
+        back = f"{statement.partition('OWNER TO')[0]}OWNER TO {owner}"
+        if "OWNER" not in statement:
+            back = " ".join([*statement.split()[:-1], f"NO{statement.split()[-1]}"])
+    admin.execute(back.encode())
 
 
 def test_doctor_knows_a_login_where_the_schema_was_changed(
@@ -778,6 +927,10 @@ def test_a_store_that_a_reader_may_not_write_is_in_order(
             "CREATE FUNCTION concat(text, text) RETURNS text LANGUAGE sql AS 'SELECT $1';"
             " ALTER FUNCTION concat(text, text) OWNER TO {login}",
             "concat is of {login}",
+        ),
+        (
+            "GRANT CREATE ON SCHEMA public TO {login}; ALTER TABLE ratings OWNER TO {login}",
+            "ratings is of {login}",
         ),
         (
             "CREATE OPERATOR ||| (LEFTARG = text, RIGHTARG = text, FUNCTION = textcat);"

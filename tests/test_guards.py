@@ -51,6 +51,24 @@ CHANGES = {
         "a_evil on ratings is not ours"
     ),
     "CREATE RULE evil AS ON INSERT TO ratings DO INSTEAD NOTHING": "evil on ratings is not ours",
+    "CREATE SCHEMA away; CREATE VIEW away.ratings AS SELECT * FROM public.ratings;"
+    " CREATE FUNCTION away.everyskill_forbid(text) RETURNS text LANGUAGE sql AS 'SELECT $1';"
+    " SET LOCAL search_path = away, public": (
+        "everyskill_forbid is hidden by another one that comes first in your search path;"
+        " ratings is hidden by another one that comes first in your search path"
+    ),
+    "CREATE RULE evil AS ON UPDATE TO skills DO ALSO DELETE FROM ratings": (
+        "evil on skills is not ours"
+    ),
+    "CREATE SCHEMA away; CREATE TABLE away.kid () INHERITS (skill_versions)": (
+        "skill_versions has a child that is not ours: away.kid"
+    ),
+    "CREATE TABLE kid (LIKE ratings INCLUDING ALL); ALTER TABLE kid INHERIT ratings": (
+        "ratings has a child that is not ours: kid"
+    ),
+    "CREATE TABLE old (rating integer); ALTER TABLE ratings INHERIT old": (
+        "ratings has a parent that is not ours: old"
+    ),
     "ALTER TABLE skill_versions DROP CONSTRAINT ck_skill_versions_size_bytes, ADD CONSTRAINT"
     " ck_skill_versions_size_bytes CHECK (true)": "ck_skill_versions_size_bytes was changed",
     "ALTER TABLE skill_versions DROP CONSTRAINT ck_skill_versions_size_bytes, ADD CONSTRAINT"

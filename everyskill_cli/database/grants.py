@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
-from everyskill_cli.database.membership import Member, identifier, literal, membership
+from everyskill_cli.database.groups import elsewhere, made, named, obstacle
+from everyskill_cli.database.membership import Member, identifier, membership
 from everyskill_cli.database.rights import FUNCTIONS, REVISION_TABLE, RIGHTS, ROLES, Right
 from everyskill_cli.database.schema import LOCK_KEY
 from everyskill_cli.database.tables import metadata
@@ -34,24 +34,30 @@ class Binding:
 
     Attributes:
         exists: whether the server knows it.
+        logs_in: whether anybody can log in as it; a group has no login.
+        is_superuser: whether it is one.
         is_owner: whether it is the registry's owner, a member of it or a superuser.
         email: of the user to whom it is bound.
+        members: other roles than owners that are members of it, by whatever way.
         rival: the other login to which the wanted user is bound.
     """
 
     exists: bool
+    logs_in: bool
+    is_superuser: bool
     is_owner: bool
+    members: str | None
     email: str | None
     rival: str | None
 
 
 def script(connection: Connection, prefix: str, member: Member | None = None) -> list[Statement]:
     """Write what gives each role its rights, and then what makes a login a member."""
-    schema = str(connection.scalar(text(_SCHEMA.format("nspname"))))
-    groups = {role: f"{prefix}_{role}" for role in ROLES}
+    schema = _schema(connection)
+    groups = named(prefix)
     parts = [
         *_opening(schema),
-        *_groups(groups),
+        *made(schema, groups),
         *_taken(connection, schema, groups),
         *_given(schema, groups),
         *(membership(groups, member) if member is not None else ()),
@@ -62,7 +68,11 @@ def script(connection: Connection, prefix: str, member: Member | None = None) ->
 def binding(connection: Connection, login: str, email: str | None) -> Binding:
     """Look how a login stands."""
     statement = text(
-        "SELECT r.oid IS NOT NULL, coalesce(pg_has_role(r.oid, c.relowner, 'MEMBER'), false),"
+        "SELECT r.oid IS NOT NULL, coalesce(rolcanlogin, false), coalesce(rolsuper, false),"
+        " coalesce(pg_has_role(r.oid, c.relowner, 'MEMBER'), false),"
+        " (SELECT string_agg(m.rolname, ', ' ORDER BY m.rolname) FROM pg_roles AS m"
+        " WHERE pg_has_role(m.oid, r.oid, 'MEMBER') AND m.oid <> r.oid"
+        " AND NOT pg_has_role(m.oid, c.relowner, 'MEMBER')),"
         " (SELECT u.email FROM users AS u WHERE u.db_login = l.login),"
         " (SELECT u.db_login FROM users AS u WHERE u.email = :email AND u.db_login <> l.login)"
         " FROM (SELECT CAST(:login AS text) AS login) AS l"
@@ -85,25 +95,23 @@ def run(connection: Connection, statements: Sequence[Statement]) -> None:
         raw.exec_driver_sql(statement.sql)
 
 
+def refusal(connection: Connection, prefix: str) -> tuple[str, str] | None:
+    """Say why the script would refuse these groups, and what to do; None where it takes them."""
+    return obstacle(connection, _schema(connection), named(prefix))
+
+
+def shared(connection: Connection, prefix: str) -> list[str]:
+    """Name other databases of the server where these groups have rights."""
+    return elsewhere(connection, _schema(connection), named(prefix))
+
+
+def _schema(connection: Connection) -> str:
+    return str(connection.scalar(text(_SCHEMA.format("nspname"))))
+
+
 def _opening(schema: str) -> Iterator[tuple[str, str]]:
     yield "One such script, or upgrade, at a time", f"SELECT pg_advisory_xact_lock({LOCK_KEY})"
     yield "Where the registry is", f"SET LOCAL search_path = {identifier(schema)}, pg_temp"
-
-
-def _groups(groups: dict[Role, str]) -> Iterator[tuple[str, str]]:
-    for role, group in groups.items():
-        yield (
-            f"The {role}s, a group: nobody logs in as it",
-            f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {literal(group)})"  # noqa: S608 - quoted
-            f" THEN CREATE ROLE {identifier(group)} NOLOGIN; ELSIF EXISTS (SELECT FROM pg_roles"
-            f" WHERE rolname = {literal(group)} AND (rolcanlogin OR rolsuper)) THEN RAISE EXCEPTION"
-            f" '{group} is a login: choose another --prefix'; END IF; END $$",
-        )
-    for lower, upper in pairwise(ROLES):
-        yield (
-            f"What a {lower} may, a {upper} may too",
-            f"GRANT {identifier(groups[lower])} TO {identifier(groups[upper])}",
-        )
 
 
 def _taken(
@@ -130,15 +138,14 @@ def _taken(
     )
     yield (
         "Nobody calls a function of the registry but those below",
-        f"REVOKE ALL ON FUNCTION {', '.join(functions)}"
+        f"REVOKE ALL ON ROUTINE {', '.join(functions)}"
         f" FROM {_everybody(groups, holders, 'function')} CASCADE",
     )
 
 
 def strangers(connection: Connection, prefix: str) -> list[str]:
     """Name who has a right on the registry by themselves, and loses it by the script."""
-    groups = {f"{prefix}_{role}" for role in ROLES}
-    return sorted({name for _, name in _holders(connection)} - groups)
+    return sorted({name for _, name in _holders(connection)} - set(named(prefix).values()))
 
 
 def _holders(connection: Connection) -> list[tuple[str, str]]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 
 from everyskill_cli.database.schema import MIGRATIONS, revision
 from everyskill_cli.database.shapes import can_compare_texts, compared
+from everyskill_cli.database.tables import metadata
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -70,6 +71,7 @@ def _postgresql(connection: Connection, script: str) -> list[str]:
     found = [
         *_functions(connection, script),
         *_strangers(connection),
+        *_hidden(connection),
         *compared(connection, schema),
         *_policies(connection, script),
     ]
@@ -104,7 +106,7 @@ def _functions(connection: Connection, script: str) -> list[str]:
 
 
 def _strangers(connection: Connection) -> list[str]:
-    """Name functions and operators that somebody else has put beside ours.
+    """Name tables of ours that are somebody else's, and functions and operators put beside ours.
 
     Names in our functions could mean them: which overload is called is chosen over the whole path.
     """
@@ -113,14 +115,35 @@ def _strangers(connection: Connection) -> list[str]:
             "SELECT name || ' is of ' || rolname FROM (SELECT 'pg_proc'::regclass AS kind, oid,"
             " proname AS name, proowner AS owner, pronamespace AS place FROM pg_proc UNION ALL"
             " SELECT 'pg_operator'::regclass, oid, oprname, oprowner, oprnamespace FROM pg_operator"
-            ") AS o JOIN pg_roles AS r ON r.oid = owner AND NOT rolsuper"
+            " UNION ALL SELECT 'pg_class'::regclass, oid, relname, relowner, relnamespace"
+            " FROM pg_class WHERE relname = ANY(:tables)) AS o"
+            " JOIN pg_roles AS r ON r.oid = owner AND NOT rolsuper"
             " WHERE place = to_regnamespace(:schema)"
             " AND NOT pg_has_role(owner, (SELECT relowner FROM pg_class"
             " WHERE oid = to_regclass(:schema || '.users')), 'MEMBER')"
             " AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = o.kind"
             " AND d.objid = o.oid AND d.deptype = 'e') ORDER BY 1"
         ),
-        _schema(connection),
+        _schema(connection) | {"tables": list(metadata.tables)},
+    )
+    return list(found)
+
+
+def _hidden(connection: Connection) -> list[str]:
+    """Name what this session does not find, for another of its name comes first in its path.
+
+    A view in a schema that is named like the login, say; what it does with rows nobody knows.
+    """
+    found = connection.scalars(
+        text(
+            "SELECT name || ' is hidden by another one that comes first in your search path'"
+            " FROM (SELECT relname::text AS name FROM pg_class"
+            " WHERE relnamespace = to_regnamespace(:schema) AND relname = ANY(:tables)"
+            " AND NOT pg_table_is_visible(oid) UNION ALL SELECT proname FROM pg_proc"
+            " WHERE pronamespace = to_regnamespace(:schema) AND starts_with(proname, 'everyskill_')"
+            " AND NOT pg_function_is_visible(oid)) AS o ORDER BY 1"
+        ),
+        _schema(connection) | {"tables": list(metadata.tables)},
     )
     return list(found)
 
@@ -167,7 +190,7 @@ def _policies(connection: Connection, script: str) -> list[str]:
     ]
 
 
-def _schema(connection: Connection) -> dict[str, str]:
+def _schema(connection: Connection) -> dict[str, Any]:
     """Name the registry's schema; a login may have one of its own name that comes before it."""
     statement = (
         "SELECT quote_ident(nspname) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"

@@ -39,12 +39,17 @@ def membership(groups: dict[Role, str], member: Member) -> Iterator[tuple[str, s
     """Write what makes a login this and nothing more, each statement behind what it is for."""
     login = identifier(member.login)
     others = [group for role, group in groups.items() if role != member.role]
-    yield "No other role, whoever granted it", _revoked(member.login, others)
+    yield (
+        "No other role, whoever granted it, and none to pass on",
+        _revoked(member.login, others, list(groups.values())),
+    )
     if member.role is not None:
         yield f"A {member.role}", f"GRANT {identifier(groups[member.role])} TO {login}"
     above = ROLES if member.role is None else ROLES[ROLES.index(member.role) + 1 :]
-    if above:
-        yield "Nothing else makes it more", _left(member.login, [groups[role] for role in above])
+    yield (
+        "Nothing else makes it more",
+        _left(member.login, [groups[role] for role in above], list(groups.values())),
+    )
     now = "date_trunc('milliseconds', clock_timestamp())"
     if member.role is None or member.email is not None:
         kept = "" if member.email is None else f" AND email <> {literal(member.email)}"
@@ -72,14 +77,14 @@ _NO_OWNER: Final = (
 )
 
 
-def _revoked(login: str, groups: list[str]) -> str:
+def _revoked(login: str, groups: list[str], to_pass_on: list[str]) -> str:
     """Take groups away; from PostgreSQL 16 on, REVOKE alone takes what its own user granted."""
-    return _block(
+    return block(
         "DECLARE m record; BEGIN FOR m IN SELECT g.rolname AS role, l.rolname AS login,"  # noqa: S608 - quoted by literal
         f" b.rolname AS grantor, {_KEEPS_GRANTORS} AS apart FROM pg_auth_members AS a"
         " JOIN pg_roles AS g ON g.oid = a.roleid JOIN pg_roles AS l ON l.oid = a.member"
         " LEFT JOIN pg_roles AS b ON b.oid = a.grantor"
-        f" WHERE l.rolname = {literal(login)} AND g.rolname IN ({', '.join(map(literal, groups))})"
+        f" WHERE l.rolname = {literal(login)} AND {_too_much(groups, to_pass_on)}"
         f" AND {_NO_OWNER} LOOP IF NOT m.apart THEN"
         " EXECUTE format('REVOKE %I FROM %I', m.role, m.login);"
         " ELSIF pg_has_role(m.grantor, 'USAGE') THEN EXECUTE"
@@ -88,17 +93,26 @@ def _revoked(login: str, groups: list[str]) -> str:
     )
 
 
-def _left(login: str, groups: list[str]) -> str:
+def _too_much(groups: list[str], to_pass_on: list[str]) -> str:
+    """Write the condition for being in a group, or for making others members of one."""
+    names, admins = (", ".join(map(literal, each)) for each in (groups, to_pass_on))
+    held = f"g.rolname IN ({names}) OR " if groups else ""
+    return f"({held}admin_option AND g.rolname IN ({admins}))"
+
+
+def _left(login: str, groups: list[str], to_pass_on: list[str]) -> str:
     """Refuse it all where a login keeps more: by somebody else's grant, or by another role."""
-    return _block(
+    return block(
         "DECLARE m record; BEGIN WITH RECURSIVE held AS (SELECT a.roleid, a.roleid AS first,"  # noqa: S608 - quoted by literal
-        " a.grantor, l.rolname AS login FROM pg_auth_members AS a JOIN pg_roles AS l"
-        f" ON l.oid = a.member WHERE l.rolname = {literal(login)} AND {_NO_OWNER}"
-        " UNION SELECT a.roleid, h.first, h.grantor, h.login FROM pg_auth_members AS a"
-        " JOIN held AS h ON a.member = h.roleid) SELECT g.rolname AS role, f.rolname AS first,"
-        " b.rolname AS grantor, login INTO m FROM held JOIN pg_roles AS g ON g.oid = held.roleid"
+        " a.grantor, l.rolname AS login, a.admin_option FROM pg_auth_members AS a"
+        " JOIN pg_roles AS l ON l.oid = a.member"
+        f" WHERE l.rolname = {literal(login)} AND {_NO_OWNER}"
+        " UNION SELECT a.roleid, h.first, h.grantor, h.login, a.admin_option"
+        " FROM pg_auth_members AS a JOIN held AS h ON a.member = h.roleid)"
+        " SELECT g.rolname AS role, f.rolname AS first, b.rolname AS grantor, login INTO m"
+        " FROM held JOIN pg_roles AS g ON g.oid = held.roleid"
         " JOIN pg_roles AS f ON f.oid = held.first LEFT JOIN pg_roles AS b ON b.oid = held.grantor"
-        f" WHERE g.rolname IN ({', '.join(map(literal, groups))}) ORDER BY 1, 2, 3 LIMIT 1;"
+        f" WHERE {_too_much(groups, to_pass_on)} ORDER BY 1, 2, 3 LIMIT 1;"
         " IF FOUND THEN RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE ="
         " format('everyskill: %s stays in %s, which %s granted. Nothing was changed; first run:"
         " REVOKE %I FROM %I', m.login, m.role, m.grantor, m.first, m.login) || CASE WHEN"
@@ -106,7 +120,7 @@ def _left(login: str, groups: list[str]) -> str:
     )
 
 
-def _block(body: str) -> str:
+def block(body: str) -> str:
     """Quote a block of statements, whatever names are in it."""
     tag = "$$"
     while tag in body:

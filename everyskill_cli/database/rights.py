@@ -70,50 +70,71 @@ RIGHTS: Final[dict[Role, tuple[Right, ...]]] = {  # each besides those of the ro
 }
 
 Atom = tuple[str, str, str]  # table, verb, column; no column where a verb has none
-_HELD: Final = text("""
+_REACHED: Final = """
     WITH here AS (SELECT relnamespace AS oid FROM pg_class
-        WHERE oid = to_regclass('everyskill_revision'))
-    SELECT c.relname::text, verb, a.attname::text FROM pg_class AS c
+        WHERE oid = to_regclass('everyskill_revision')),
+    reached AS (SELECT oid, rolname FROM pg_roles
+        WHERE pg_has_role(CAST(:login AS name), oid, 'MEMBER'))
+"""  # a login, and every role that SET ROLE makes it
+_HELD: Final = text(f"""{_REACHED}
+    SELECT c.relname::text, verb, a.attname::text,
+        has_column_privilege(session_user, c.oid, a.attnum, verb)
+    FROM pg_class AS c
     JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) AS verb
     WHERE c.relnamespace = (SELECT oid FROM here)
         AND c.relkind IN ('r', 'p', 'v', 'm')
-        AND has_column_privilege(session_user, c.oid, a.attnum, verb)
+        AND EXISTS (SELECT FROM reached AS r
+            WHERE has_column_privilege(r.oid, c.oid, a.attnum, verb))
     UNION ALL
-    SELECT c.relname::text, verb, '' FROM pg_class AS c
+    SELECT c.relname::text, verb, '', has_table_privilege(session_user, c.oid, verb)
+    FROM pg_class AS c
     CROSS JOIN unnest(ARRAY['DELETE', 'TRUNCATE', 'TRIGGER']) AS verb
     WHERE c.relnamespace = (SELECT oid FROM here)
         AND c.relkind IN ('r', 'p', 'v', 'm')
-        AND has_table_privilege(session_user, c.oid, verb)
-""")
-_POWERS: Final = text("""
-    WITH here AS (SELECT relnamespace AS oid FROM pg_class
-        WHERE oid = to_regclass('everyskill_revision'))
-    SELECT 'BYPASSRLS' FROM pg_roles WHERE rolname = session_user AND rolbypassrls
-    UNION ALL SELECT 'CREATEROLE' FROM pg_roles WHERE rolname = session_user AND rolcreaterole
-    UNION ALL SELECT 'REPLICATION' FROM pg_roles WHERE rolname = session_user AND rolreplication
-    UNION ALL SELECT 'member of ' || rolname FROM pg_roles
-    WHERE rolname IN ('pg_write_all_data', 'pg_write_server_files', 'pg_execute_server_program',
-        'pg_maintain') AND pg_has_role(session_user, oid, 'MEMBER')
+        AND EXISTS (SELECT FROM reached AS r WHERE has_table_privilege(r.oid, c.oid, verb))
+""")  # noqa: S608 - a constant in it
+_POWERS: Final = text(f"""{_REACHED}
+    SELECT word || CASE WHEN r.rolname = :login THEN '' ELSE ' as ' || r.rolname END
+    FROM reached JOIN pg_roles AS r USING (oid)
+    CROSS JOIN LATERAL (VALUES (rolsuper, 'SUPERUSER'), (rolbypassrls, 'BYPASSRLS'),
+        (rolcreaterole, 'CREATEROLE'), (rolreplication, 'REPLICATION')) AS p (has, word)
+    WHERE has
+    UNION ALL SELECT 'member of ' || rolname FROM reached
+    WHERE rolname IN ('pg_write_all_data', 'pg_read_server_files', 'pg_write_server_files',
+        'pg_execute_server_program', 'pg_maintain')
     UNION ALL SELECT 'owner of the database' FROM pg_database
-    WHERE datname = current_database() AND pg_has_role(session_user, datdba, 'MEMBER')
-    UNION ALL SELECT 'owner of the schema' FROM pg_namespace
-    WHERE oid = (SELECT oid FROM here) AND pg_has_role(session_user, nspowner, 'MEMBER')
-    UNION ALL SELECT 'CREATE in the database'
-    WHERE has_database_privilege(session_user, current_database(), 'CREATE')
-    UNION ALL SELECT 'CREATE in the schema'
-    WHERE has_schema_privilege(session_user, (SELECT oid FROM here), 'CREATE')
+    WHERE datname = current_database() AND datdba IN (SELECT oid FROM reached)
+""")  # noqa: S608 - a constant in it
+_PLACES: Final = text(f"""{_REACHED}
+    SELECT 'owner of the schema' FROM pg_namespace
+    WHERE oid = (SELECT oid FROM here) AND nspowner IN (SELECT oid FROM reached)
+    UNION ALL SELECT 'CREATE in the database' WHERE EXISTS (SELECT FROM reached AS r
+        WHERE has_database_privilege(r.oid, current_database(), 'CREATE'))
+    UNION ALL SELECT 'CREATE in the schema' WHERE EXISTS (SELECT FROM reached AS r
+        WHERE has_schema_privilege(r.oid, (SELECT oid FROM here), 'CREATE'))
     UNION ALL SELECT 'owner of ' || relname FROM pg_class
     WHERE relnamespace = (SELECT oid FROM here)
         AND relkind IN ('r', 'p', 'v', 'm')
-        AND pg_has_role(session_user, relowner, 'MEMBER')
+        AND relowner IN (SELECT oid FROM reached)
+    UNION ALL SELECT 'GRANT OPTION on ' || relname FROM pg_class AS c
+    WHERE relnamespace = (SELECT oid FROM here)
+        AND relkind IN ('r', 'p', 'v', 'm')
+        AND EXISTS (SELECT FROM reached AS r WHERE has_any_column_privilege(r.oid, c.oid,
+            'SELECT WITH GRANT OPTION, INSERT WITH GRANT OPTION, UPDATE WITH GRANT OPTION')
+            OR has_table_privilege(r.oid, c.oid, 'DELETE WITH GRANT OPTION'))
     UNION ALL SELECT 'owner of ' || proname FROM pg_proc
     WHERE pronamespace = (SELECT oid FROM here)
-        AND pg_has_role(session_user, proowner, 'MEMBER')
-""")
-_REPLICA: Final = text(  # such a login switches every trigger off for itself
-    "SELECT has_parameter_privilege(session_user, 'session_replication_role', 'SET')"
-)
+        AND proowner IN (SELECT oid FROM reached)
+    UNION ALL SELECT 'ADMIN of ' || rolname FROM reached
+    WHERE rolname <> :login AND pg_has_role(CAST(:login AS name), oid, 'MEMBER WITH ADMIN OPTION')
+        AND has_table_privilege(oid, (SELECT to_regclass('everyskill_revision')), 'SELECT')
+""")  # noqa: S608 - a constant in it
+# Such a login switches every trigger off for itself.
+_REPLICA: Final = text(f"""{_REACHED}
+    SELECT EXISTS (SELECT FROM reached AS r WHERE has_parameter_privilege(r.oid,
+        'session_replication_role', 'SET, ALTER SYSTEM'))
+""")  # noqa: S608 - a constant in it
 _LOGIN: Final = text(
     "SELECT session_user::text AS login, everyskill_is_owner() AS is_owner,"
     " (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) AS is_superuser,"
@@ -146,14 +167,22 @@ def standing(connection: Connection) -> Standing:
     role: Role | None = None
     more: tuple[str, ...] = ()
     if not login.is_owner:
-        held = {(table, verb, column) for table, verb, column in connection.execute(_HELD)}
+        who = {"login": login.login}
+        rows = connection.execute(_HELD, who).all()
+        held = {(table, verb, column) for table, verb, column, at_once in rows if at_once}
         role = next((r for r in reversed(ROLES) if rights_of(r) <= held), None)
-        beyond = held - (rights_of(role) if role is not None else set())
-        powers = [str(power) for power in connection.scalars(_POWERS)]
-        if login.version >= 150000 and connection.scalar(_REPLICA):
-            powers.append("SET session_replication_role")
-        more = (*powers, *_said(beyond))
+        reached = {(table, verb, column) for table, verb, column, _ in rows}
+        beyond = reached - (rights_of(role) if role is not None else set())
+        places = [str(place) for place in connection.scalars(_PLACES, who)]
+        if login.version >= 150000 and connection.scalar(_REPLICA, who):
+            places.append("SET session_replication_role")
+        more = (*powers(connection, login.login), *places, *_said(beyond))
     return Standing(login.login, login.is_owner, login.is_superuser, login.email, role, more)
+
+
+def powers(connection: Connection, login: str) -> tuple[str, ...]:
+    """Name what a login that is there may do by what it is on the server, by SET ROLE as well."""
+    return tuple(map(str, connection.scalars(_POWERS, {"login": login})))
 
 
 def rights_of(role: Role) -> set[Atom]:

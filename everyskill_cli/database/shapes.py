@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FILE: Final = Path(__file__).with_name("migrations") / "guards.postgresql.json"
 MAJORS: Final = range(15, 19)  # of the servers that print the texts alike: 15, 16 and 18 were tried
+KIN: Final = ("child", "parent")  # rows of the one are rows of the other, past its guards
 NOT_OURS: Final = ("trigger", "rule", "constraint")  # may do something to rows; others may stand by
 
 # Rows of a catalog as JSON give NULL for a column that this server does not have yet.
@@ -100,6 +101,12 @@ _FACTS: Final = text("""
     SELECT 'rule', own.relname, r.rulename, '', ''
     FROM own JOIN pg_rewrite AS r ON r.ev_class = own.oid
     UNION ALL
+    SELECT 'child', own.relname, h.inhrelid::regclass::text, '', ''
+    FROM own JOIN pg_inherits AS h ON h.inhparent = own.oid
+    UNION ALL
+    SELECT 'parent', own.relname, h.inhparent::regclass::text, '', ''
+    FROM own JOIN pg_inherits AS h ON h.inhrelid = own.oid
+    UNION ALL
     SELECT 'function', '', p.proname,
         concat_ws(' ', l.lanname, p.prokind, p.provolatile,
             CASE WHEN p.proisstrict THEN 'strict' END,
@@ -155,6 +162,8 @@ def compared(connection: Connection, schema: str) -> Iterator[str]:
             yield f"{fact.name} is switched off"
         elif fact.kind in NOT_OURS and fact.table in tables and key not in ours:
             yield f"{fact.name} on {fact.table} is not ours"
+        elif fact.kind in KIN and fact.table in tables:
+            yield f"{fact.table} has a {fact.kind} that is not ours: {fact.name}"
 
 
 def can_compare_texts(connection: Connection) -> bool:
