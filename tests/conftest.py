@@ -21,6 +21,7 @@ from tests.figures import (  # noqa: F401 - pytest finds them here
     pytest_addoption,
     pytest_terminal_summary,
 )
+from tests.forking import remember_files_of_botocore
 from tests.servers.faults import FaultProxy
 from tests.servers.moto_server import MotoServer
 from tests.servers.postgres import BINARIES, OwnPostgresServer, PostgresServer, open_postgres
@@ -67,6 +68,12 @@ def outer_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapp
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")  # nobody asks a cloud for a login
         patch.setenv("NO_PROXY", "127.0.0.1,localhost")
         yield outer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def botocore_reads_its_files_once() -> None:
+    """A client for S3 is made in thousands of tests."""
+    remember_files_of_botocore()
 
 
 @pytest.fixture(autouse=True)

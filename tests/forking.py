@@ -186,6 +186,7 @@ def _warm_up() -> None:
                 ["uninstall", "demo", "--scope", "user"],
             ):
                 main(words)
+    remember_files_of_botocore()
     _hurry_up_botocore()
     nowhere = S3Store("nowhere", "", S3Settings("http://127.0.0.1:1", "key", "secret"))
     nowhere._client()
@@ -193,17 +194,18 @@ def _warm_up() -> None:
     gc.freeze()  # a collection in a fork would copy every page
 
 
-def _hurry_up_botocore() -> None:
-    """Spare every fork what takes long and is not ours.
-
-    Keep what botocore reads from its own files, half of a client's cost, and make its pauses
-    before another attempt short, which are seconds long.
-    """
+def remember_files_of_botocore() -> None:
+    """Keep what botocore reads from its own files, half of a client's cost, and not ours."""
     from botocore.loaders import JSONFileLoader
-    from botocore.retries.standard import ExponentialBackoff
 
     read = cache(JSONFileLoader().load_file)
     JSONFileLoader.load_file = lambda self, path: read(path)  # type: ignore[method-assign]  # as above
+
+
+def _hurry_up_botocore() -> None:
+    """Make its pauses before another attempt short, which are seconds long."""
+    from botocore.retries.standard import ExponentialBackoff
+
     ExponentialBackoff.delay_amount = lambda self, context: 0.001  # type: ignore[method-assign]  # as above
 
 

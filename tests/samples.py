@@ -27,6 +27,7 @@ from everyskill_cli.model import (
     GrantsAnswer,
     InstallAnswer,
     InstalledPage,
+    InstalledSkill,
     OutdatedPage,
     PublishAnswer,
     PurgeAnswer,
@@ -97,7 +98,10 @@ def filled(kind: Any, text: str, choice: int = 0, *, empty: bool = False) -> Any
     """
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         hints = hints_of(kind)
-        return kind(**{n: filled(h, text, choice, empty=empty) for n, h in hints.items()})
+        made = kind(**{n: filled(h, text, choice, empty=empty) for n, h in hints.items()})
+        if isinstance(made, InstalledSkill) and made.hint:  # a line to type
+            return dataclasses.replace(made, hint=f"everyskill {text}")
+        return made
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Literal:
         return arguments[choice % len(arguments)]
