@@ -225,7 +225,7 @@ def test_an_installer_killed_after_a_step(
         set() if "exchange" in request.node.name else {"_rename"}
     )
     # How two folders are swapped differs in a few steps, which others of the module end at too.
-    every = 1 if name == "first" and "exchange" in request.node.name else 3
+    every = 2 if name == "first" and "exchange" in request.node.name else 4
     kill_at(scenes, story, sorted({*points[::every], points[-1]}), count)
 
 

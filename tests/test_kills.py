@@ -190,6 +190,7 @@ def test_a_publisher_killed_while_it_repairs_an_object(lanes, stores, count):
         assert "os.replace" in names
     else:
         assert names.count("send") > len(WITHIN["s3"]) + 4  # it was put twice, and read
+    points = spread(points)
     kill_at(points, lanes)
     count("kill matrix", kills=len(points), reruns=len(points))
 

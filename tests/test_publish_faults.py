@@ -95,11 +95,6 @@ def order(proxy, request: str, fault: Fault, times: int) -> None:
     proxy.order(*[Fault.PASS] * earlier, *[fault] * times, method=method, key=key)
 
 
-faults = pytest.mark.parametrize(
-    ("request_", "fault"), FAULTS, ids=lambda value: getattr(value, "value", value)
-)
-
-
 @pytest.mark.parametrize(
     ("request_", "fault", "times"),
     [(request, fault, 1) for request, fault in FAULTS]
@@ -126,7 +121,14 @@ def test_a_fault_of_the_store_that_passes(
     assert behind_proxy.standing() == standing
 
 
-@faults
+@pytest.mark.parametrize(
+    ("request_", "fault"),
+    [
+        pytest.param(request, fault, marks=() if number % 2 == 0 else pytest.mark.long)
+        for number, (request, fault) in enumerate(FAULTS)
+    ],
+    ids=lambda value: getattr(value, "value", value),
+)
 def test_a_fault_of_the_store_that_stays(
     request_, fault, behind_proxy, fault_proxy, forks, local_s3, tmp_path
 ):
