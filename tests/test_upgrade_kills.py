@@ -18,7 +18,7 @@ from tests.effects import AUTHOR, lasts
 from tests.figures import Count
 from tests.forking import LATER_RELEASE, MAX_BYTES
 from tests.forks import Forks
-from tests.killing import LANES, Point, kill_at, thinned
+from tests.killing import LANES, Point, kill_at, spread, thinned
 from tests.rows import add_rating, add_version
 from tests.servers.postgres import PostgresServer
 from tests.sites import Copies, Databases, Files
