@@ -401,6 +401,26 @@ def test_what_was_repaired_meanwhile_is_not_repeated(registry, small_pages):
     missing.write_bytes(whole)
 
 
+def test_what_a_checkpoint_told_is_not_lost_where_the_rest_goes_on_without_it(
+    registry, small_pages, tmp_path, home
+):
+    file, other = tmp_path / "heads.txt", tmp_path / "newer.txt"
+    verify(registry, [], everything(checkpoint=file))
+    forge(registry, "skill-05")
+    (home / ".local/share/everyskill/heads.db").unlink()
+    verify(registry, [], everything(checkpoint=other))
+    before = verify(registry, [], everything(against=file), Stops(2))
+    assert (before.status, kinds(before)) == (
+        "interrupted",
+        [("history-rewritten", "skill-05", None)],
+    )
+    for against in (None, other, file):
+        again = verify(registry, [], everything(resume=True, against=against), Stops(1))
+        assert (again.status, again.results) == ("interrupted", before.results)
+    rest = verify(registry, [], everything(resume=True))
+    assert (rest.status, rest.results) == ("damaged", before.results)
+
+
 def test_notes_go_after_a_week_or_with_a_new_beginning(registry, small_pages, home):
     folder = home / ".local/share/everyskill/verify"
     verify(registry, [], everything(), Stops(2))

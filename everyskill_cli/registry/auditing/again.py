@@ -11,9 +11,12 @@ from everyskill_cli.database.snapshot import snapshot
 from everyskill_cli.model import Damage
 from everyskill_cli.registry.auditing.histories import examine
 from everyskill_cli.registry.auditing.named import Named
+from everyskill_cli.registry.auditing.remembered import CHECKPOINT
 from everyskill_cli.registry.auditing.stored import Objects, untrusted
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from everyskill_cli.registry import Registry
     from everyskill_cli.registry.auditing.notes import Notes
 
@@ -24,12 +27,27 @@ OF_ALL: Final = frozenset(  # which every verification finds out at its beginnin
 OF_OBJECTS: Final = frozenset(("object-missing", "object-changed", "search-copy"))
 
 
-def noted_before(notes: Notes) -> tuple[Damage, ...]:
-    """Let go from notes what is found out anew; give the damages that must be looked at again."""
-    for damage in [each for each in notes.damages if _is_of_all(each.kind)]:
+def noted_before(notes: Notes, against: Path | None) -> tuple[Damage, ...]:
+    """Let go from notes what is found out anew; give the damages that must be looked at again.
+
+    Args:
+        notes: of the verification that was interrupted.
+        against: the checkpoint that this one reads; what another one told stays noted.
+    """
+    for damage in [each for each in notes.damages if _is_found_anew(each, against)]:
         del notes.damages[damage]
     notes.counts["compared"] = 0
-    return tuple(each for each in notes.damages if each.slug or each.kind in OF_OBJECTS)
+    old = (each for each in notes.damages if not _is_of_all(each.kind))
+    return tuple(each for each in old if each.slug or each.kind in OF_OBJECTS)
+
+
+def _is_found_anew(damage: Damage, against: Path | None) -> bool:
+    if not _is_of_all(damage.kind):
+        return False
+    is_told = f" {CHECKPOINT} " in damage.message and damage.slug is not None
+    return not is_told or (
+        against is not None and f" {CHECKPOINT} {against.name} " in damage.message
+    )
 
 
 def _is_of_all(kind: str) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from everyskill_cli.registry import Registry
 
 PAGE: Final = 500  # entries that are looked up at once
+CHECKPOINT: Final = "the checkpoint"  # it has seen, in the sentence of a damage
 Compared = tuple[int, list[Damage | Finding]]  # how many, and what is not as it was
 
 
@@ -50,7 +51,7 @@ def compare(
         return
     said = (each for each in read_checkpoint(against, own) if not names or each[0] in names)
     while page := dict(islice(said, PAGE)):
-        yield _compared(registry, page, f"the checkpoint {against.name}")
+        yield _compared(registry, page, f"{CHECKPOINT} {against.name}")
 
 
 def _compared(registry: Registry, page: Mapping[str, Entry], who: str) -> Compared:

@@ -146,7 +146,7 @@ class _Run:
             self._warn(Finding("nothing-to-resume", message))
         else:
             self.notes = found
-            self.doubts = noted_before(found)
+            self.doubts = noted_before(found, self.options.against)
 
     def _warn(self, finding: Finding) -> None:
         self.notes.warnings[finding] = None
