@@ -126,7 +126,8 @@ class Heads:
 
     def _entries(self, question: str, values: tuple[object, ...]) -> dict[str, Entry]:
         found = {slug: Entry(seq, digest) for slug, seq, digest in self._ask(question, values)}
-        if not all(type(e.seq) is int and type(e.entry_hash) is str for e in found.values()):
+        kinds = {(type(slug), *map(type, entry)) for slug, entry in found.items()}
+        if kinds - {(str, int, str)}:
             raise self._unusable("cannot be read", "it holds what everyskill never wrote")
         return found
 

@@ -637,6 +637,14 @@ class TestHeads:
         heads.note("r", {"a": Entry(1, "x" * 64)})  # and makes room for one
         assert heads.known("r", ["a"]) == {"a": Entry(1, "x" * 64)}
 
+    def test_a_slug_that_is_none_is_said(self, tmp_path):
+        heads = Heads(tmp_path)
+        heads.note("r", {"a": Entry(1, "x" * 64), "b": Entry(1, "x" * 64)})
+        with closing(sqlite3.connect(tmp_path / "heads.db")) as file, file:
+            file.execute("UPDATE heads SET slug = x'ff' WHERE slug = 'b'")
+        with pytest.raises(NotReady, match="holds what everyskill never wrote"):
+            list(heads.pages("r", 5))
+
     def test_a_folder_that_cannot_be_made_is_said(self, tmp_path):
         (tmp_path / "file").touch()
         heads = Heads(tmp_path / "file" / "below")
@@ -867,6 +875,26 @@ def test_a_folder_of_objects_that_is_a_link_stops_nothing(registry, tmp_path):
         [said] = [each.message for each in answer.results if each.slug == "skill-07"]
         assert said.startswith("The object of skill-07@1 ")
         assert said[-2:].count(".") == 1
+
+
+@pytest.mark.parametrize("value", ["x'00ff'", "CAST(x'ff41' AS TEXT)"])
+def test_a_tombstone_whose_slug_is_none_stops_nothing(tmp_path, home, value):
+    """SQLite keeps anything in any column, for whoever switches its checks off."""
+    with closing(make_registry(f"sqlite:///{tmp_path}/registry.db", tmp_path)) as registry:
+        for name in ("alpha", "beta", "gamma"):
+            publish(registry, [write_skill(tmp_path, name)], PublishOptions())
+        for name in ("alpha", "beta"):
+            purge_whole(registry, Reference(name), "Too old.")
+        url, unchecked = registry.settings.database_url, "PRAGMA ignore_check_constraints = 1"
+        edit(url, unchecked, f"UPDATE tombstones SET slug = {value} WHERE slug = 'beta'")
+        (home / ".local/share/everyskill/heads.db").unlink()
+        file = tmp_path / "heads.txt"
+        assert verify(registry, [], everything(checkpoint=file)).status == "intact"
+        assert verify(registry, [], everything(against=file)).looked.compared == 4
+        lines = file.read_text().splitlines()[1:-1]
+        assert [line.partition(" ")[0] for line in lines] == ["gamma", "alpha"]
+        edit(url, unchecked, f"UPDATE skills SET slug = {value}")
+        assert verify(registry, [], everything()).status == "damaged"
 
 
 def test_a_text_that_is_no_utf8_is_named(tmp_path):

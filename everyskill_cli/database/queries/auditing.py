@@ -12,10 +12,13 @@ from typing import Any, Final
 
 from sqlalchemy import (
     Connection,
+    LargeBinary,
     Select,
     Text,
     case,
+    cast,
     func,
+    literal,
     literal_column,
     select,
     tuple_,
@@ -71,7 +74,7 @@ def skills_after(
                 row.total_uses,
             )
         )
-        .where(row.slug > slug)
+        .where(behind(connection, row.slug, slug))
         .order_by(row.slug)
         .limit(limit)
     )
@@ -236,6 +239,14 @@ def stored(connection: Connection, *columns: ColumnElement[Any]) -> list[ColumnE
         else column
         for column in columns
     ]
+
+
+def behind(connection: Connection, column: ColumnElement[str], place: str) -> ColumnElement[bool]:
+    """Compare with a text that was read as it stands: on SQLite it need not be UTF-8."""
+    if connection.dialect.name == "sqlite" and isinstance(place, str):  # a blob is behind all texts
+        stands = literal(place.encode(errors="surrogateescape"), LargeBinary)
+        return column > cast(stands, Text)
+    return column > place
 
 
 def _details(values: Iterable[Any]) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, case, func, select
 
 from everyskill_cli.database.queries import records
-from everyskill_cli.database.queries.auditing import stored
+from everyskill_cli.database.queries.auditing import behind, stored
 from everyskill_cli.database.tables import skills, tombstones, version_events
 from everyskill_cli.model.evidence import Entry, StoredTombstone
 
@@ -62,7 +62,7 @@ def tombstones_of(connection: Connection, slugs: Iterable[str]) -> dict[str, Sto
 
 def tombstones_after(connection: Connection, slug: str, limit: int) -> list[StoredTombstone]:
     """Read tombstones as they stand there, in the order of slugs."""
-    statement = _tombstones(connection).where(tombstones.c.slug > slug)
+    statement = _tombstones(connection).where(behind(connection, tombstones.c.slug, slug))
     rows = connection.execute(statement.order_by(tombstones.c.slug).limit(limit))
     return [StoredTombstone._make(row) for row in rows]
 

@@ -123,9 +123,10 @@ def all_tombstones(registry: Registry) -> Iterator[tuple[str, int, Entry]]:
         if not page:
             return
         for tombstone in page:
-            if not (is_slug(tombstone.slug) and isinstance(tombstone.last_version, int)):
+            slug, last = tombstone.slug, tombstone.last_version
+            if not (isinstance(slug, str) and is_slug(slug) and isinstance(last, int)):
                 continue  # somebody wrote it past the guards
-            yield tombstone.slug, tombstone.last_version, Entry(0, tombstone_hash(tombstone))
+            yield slug, last, Entry(0, tombstone_hash(tombstone))
         place = page[-1].slug
 
 
