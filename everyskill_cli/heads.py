@@ -27,9 +27,9 @@ _TABLES: Final = (
     "CREATE TABLE IF NOT EXISTS places (place TEXT NOT NULL PRIMARY KEY, registry TEXT NOT NULL)"
     " WITHOUT ROWID",
 )
-_NOTE: Final = (
+_NOTE: Final = (  # what stands for a tombstone stays: its slug is never free again
     "INSERT INTO heads VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
-    " SET seq = excluded.seq, entry_hash = excluded.entry_hash WHERE excluded.seq > seq"
+    " SET seq = excluded.seq, entry_hash = excluded.entry_hash WHERE excluded.seq > seq AND seq > 0"
 )
 _PLACE: Final = "INSERT INTO places VALUES (?, ?) ON CONFLICT DO NOTHING"  # until it is forgotten
 _DAMAGED: Final = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)

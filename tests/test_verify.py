@@ -637,6 +637,12 @@ class TestHeads:
         heads.note("r", {"a": Entry(1, "x" * 64)})  # and makes room for one
         assert heads.known("r", ["a"]) == {"a": Entry(1, "x" * 64)}
 
+    def test_a_tombstone_stays_whatever_is_seen_under_its_slug(self, tmp_path):
+        heads = Heads(tmp_path)
+        heads.note("r", {"a": Entry(0, "t" * 64)})
+        heads.note("r", {"a": Entry(1, "x" * 64)})
+        assert heads.known("r", ["a"]) == {"a": Entry(0, "t" * 64)}
+
     def test_a_slug_that_is_none_is_said(self, tmp_path):
         heads = Heads(tmp_path)
         heads.note("r", {"a": Entry(1, "x" * 64), "b": Entry(1, "x" * 64)})
