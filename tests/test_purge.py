@@ -375,6 +375,7 @@ def test_edits_of_what_is_gone_are_kept(cli: Commands, yard: Yard, project: Path
     for words in (["rate", "alone", "5"], ["use", "alone"], ["install", "alone"]):
         done = cli(*words)
         assert_failed(done, 4, f"latest, 1, was purged: {WHY}", "everyskill versions alone")
+    assert_failed(cli("install", "alone@draft"), 4, "no draft", "everyskill versions alone")
     assert_failed(cli("promote", "alone"), 4, "no draft", "everyskill promote alone@N")
     assert_failed(cli("rollback", "alone"), 5, "no published", "everyskill promote alone@N")
     source = write_skill(project.parent / "source", "other")

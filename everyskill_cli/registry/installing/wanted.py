@@ -233,7 +233,7 @@ def unpublished(tx: Transaction, head: Head, what: str = "published") -> NotFoun
         why = f", and its latest, {latest}, was {how}{because}"
     number = head.draft_version or head.latest_version
     hint = f"Name the version that you mean: everyskill install {head.slug}@{number}"
-    if why and head.draft_version is None:
+    if how and head.draft_version is None:
         hint = f"See which versions stand: everyskill versions {head.slug}"
     return NotFound(f"{head.slug} has no {what} version{why}.", hint)
 
