@@ -641,6 +641,24 @@ def test_a_role_goes_to_logins_and_to_none_that_no_role_limits(
         assert (done.code, done.stderr) == (0, "")
 
 
+def test_who_made_a_login_has_nothing_of_its_role(
+    team: Team, tmp_path: Path, cli: Commands
+) -> None:
+    """Nor is warned of, though it is a member of it from PostgreSQL 16 on."""
+    run, maker = Logins(team, tmp_path, cli), team.login("stranger")
+    login = f"{team.word}_made"
+    with psycopg.connect(team.admin, autocommit=True) as admin:
+        admin.execute(f"ALTER ROLE {maker} CREATEROLE".encode())
+        try:
+            with psycopg.connect(team.url("stranger")) as stranger:
+                stranger.execute(f"CREATE ROLE {login} LOGIN".encode())
+            words = ("admin", "grants", "--prefix", team.word, "--apply", "--login", login)
+            done = run("owner", *words, "--role", "reader")
+            assert (done.code, done.stderr) == (0, "")
+        finally:
+            admin.execute(f"ALTER ROLE {maker} NOCREATEROLE; DROP ROLE IF EXISTS {login}".encode())
+
+
 def test_no_name_of_the_servers_own(as_login: Logins, count: Count) -> None:
     """What begins with pg_ PostgreSQL makes nobody; other reserved words are parts of names."""
     for prefix in ("pg", "pg_", "pg_x", "pg_read_all"):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 
 from everyskill_cli.database.groups import elsewhere, made, named, obstacle
-from everyskill_cli.database.membership import Member, identifier, membership
+from everyskill_cli.database.membership import KEEPS_GRANTORS, Member, identifier, membership
 from everyskill_cli.database.rights import FUNCTIONS, REVISION_TABLE, RIGHTS, ROLES, Right
 from everyskill_cli.database.schema import LOCK_KEY
 from everyskill_cli.database.tables import metadata
@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 _SCHEMA: Final = (  # of the registry; a login may have one of its own name that comes before it
     "SELECT {} FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
     " WHERE c.oid = to_regclass('everyskill_revision')"
+)
+
+
+# From PostgreSQL 16 on, who made a role is a member of it, and has nothing of it by that alone.
+_HAS_ROLE: Final = (
+    "(pg_has_role(m.oid, r.oid, 'USAGE') OR pg_has_role(m.oid, r.oid,"
+    f" CASE WHEN {KEEPS_GRANTORS} THEN 'SET' ELSE 'MEMBER' END))"
 )
 
 
@@ -68,10 +75,10 @@ def script(connection: Connection, prefix: str, member: Member | None = None) ->
 def binding(connection: Connection, login: str, email: str | None) -> Binding:
     """Look how a login stands."""
     statement = text(
-        "SELECT r.oid IS NOT NULL, coalesce(rolcanlogin, false), coalesce(rolsuper, false),"
+        "SELECT r.oid IS NOT NULL, coalesce(rolcanlogin, false), coalesce(rolsuper, false),"  # noqa: S608 - a constant in it
         " coalesce(pg_has_role(r.oid, c.relowner, 'MEMBER'), false),"
         " (SELECT string_agg(m.rolname, ', ' ORDER BY m.rolname) FROM pg_roles AS m"
-        " WHERE pg_has_role(m.oid, r.oid, 'MEMBER') AND m.oid <> r.oid"
+        f" WHERE {_HAS_ROLE} AND m.oid <> r.oid"
         " AND NOT pg_has_role(m.oid, c.relowner, 'MEMBER')),"
         " (SELECT u.email FROM users AS u WHERE u.db_login = l.login),"
         " (SELECT u.db_login FROM users AS u WHERE u.email = :email AND u.db_login <> l.login)"

@@ -69,7 +69,7 @@ def membership(groups: dict[Role, str], member: Member) -> Iterator[tuple[str, s
         )
 
 
-_KEEPS_GRANTORS: Final = "current_setting('server_version_num')::integer >= 160000"
+KEEPS_GRANTORS: Final = "current_setting('server_version_num')::integer >= 160000"
 # No role limits an owner; what it may grant is not taken away from it here.
 _NO_OWNER: Final = (
     "NOT pg_has_role(l.oid, (SELECT relowner FROM pg_class WHERE oid = 'users'::regclass),"
@@ -81,7 +81,7 @@ def _revoked(login: str, groups: list[str], to_pass_on: list[str]) -> str:
     """Take groups away; from PostgreSQL 16 on, REVOKE alone takes what its own user granted."""
     return block(
         "DECLARE m record; BEGIN FOR m IN SELECT g.rolname AS role, l.rolname AS login,"  # noqa: S608 - quoted by literal
-        f" b.rolname AS grantor, {_KEEPS_GRANTORS} AS apart FROM pg_auth_members AS a"
+        f" b.rolname AS grantor, {KEEPS_GRANTORS} AS apart FROM pg_auth_members AS a"
         " JOIN pg_roles AS g ON g.oid = a.roleid JOIN pg_roles AS l ON l.oid = a.member"
         " LEFT JOIN pg_roles AS b ON b.oid = a.grantor"
         f" WHERE l.rolname = {literal(login)} AND {_too_much(groups, to_pass_on)}"
@@ -116,7 +116,7 @@ def _left(login: str, groups: list[str], to_pass_on: list[str]) -> str:
         " IF FOUND THEN RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE ="
         " format('everyskill: %s stays in %s, which %s granted. Nothing was changed; first run:"
         " REVOKE %I FROM %I', m.login, m.role, m.grantor, m.first, m.login) || CASE WHEN"
-        f" {_KEEPS_GRANTORS} THEN format(' GRANTED BY %I', m.grantor) ELSE '' END; END IF; END"
+        f" {KEEPS_GRANTORS} THEN format(' GRANTED BY %I', m.grantor) ELSE '' END; END IF; END"
     )
 
 
