@@ -925,6 +925,23 @@ def test_a_text_that_is_no_utf8_is_named(tmp_path):
         assert answer.looked.skills == 2
 
 
+@pytest.mark.parametrize(("table", "column"), [("skills", "id"), ("skill_versions", "content_url")])
+def test_an_id_or_a_key_that_is_no_utf8_stops_nothing(tmp_path, table, column):
+    with closing(make_registry(f"sqlite:///{tmp_path}/registry.db", tmp_path)) as registry:
+        for name in ("alpha", "beta"):
+            publish(registry, [write_skill(tmp_path, name)], PublishOptions())
+        edit(
+            registry.settings.database_url,
+            "PRAGMA ignore_check_constraints = 1",
+            f"UPDATE {table} SET {column} = CAST(x'61ff' AS TEXT)"
+            f" WHERE {column} = (SELECT min({column}) FROM {table})",
+        )
+        answer = verify(registry, [], everything())
+    assert answer.status == "damaged"
+    assert answer.looked.skills == 2
+    assert answer.looked.objects == 1
+
+
 def test_a_publisher_beside_is_no_damage(registry, tmp_path, monkeypatch):
     """What this machine heard of after a transaction had begun is not missed in it."""
     from everyskill_cli.registry.auditing import remembered

@@ -78,7 +78,7 @@ def _batches(skills: Sequence[StoredSkill]) -> Iterator[list[StoredSkill]]:
 
 
 def _examine(tx: Transaction, registry: str, skills: Sequence[StoredSkill]) -> Iterator[Examined]:
-    ids = [skill.id for skill in skills if isinstance(skill.id, str)]
+    ids = [skill.id for skill in skills if _is_text(skill.id)]
     facts: dict[str, dict[int, Fact]] = defaultdict(dict)
     for version in _all(auditing.versions_after, tx, ids, lambda row: row.version):
         facts[version.skill_id][version.version] = Fact.of(version)
@@ -97,6 +97,12 @@ def _examine(tx: Transaction, registry: str, skills: Sequence[StoredSkill]) -> I
         yield _examined(walk, states[skill.id], tallies[skill.id], has_text=skill.id in texts)
 
 
+def _is_text(value: object) -> bool:
+    """Tell whether a value is a text, and UTF-8: nothing else can be asked for."""
+    is_strange = isinstance(value, str) and any("\ud800" <= each <= "\udfff" for each in value)
+    return isinstance(value, str) and not is_strange
+
+
 def _examined(
     walk: Walk,
     states: dict[str, StoredState],
@@ -104,7 +110,7 @@ def _examined(
     *,
     has_text: bool,
 ) -> Examined:
-    if not (isinstance(walk.skill.slug, str) and isinstance(walk.skill.id, str)):
+    if not (isinstance(walk.skill.slug, str) and _is_text(walk.skill.id)):
         message = "The slug or the id of a skill is no text."
         damage = Damage(kind="skill-changed", where="skills", message=message)
         return Examined(
