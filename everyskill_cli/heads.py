@@ -51,7 +51,7 @@ class Heads:
 
     Args:
         folder: the data directory.
-        place: where the registry is that is at work, without secrets; nothing is remembered of "".
+        place: a digest of where the registry is that is at work; nothing is remembered of "".
     """
 
     def __init__(self, folder: Path, place: str = "") -> None:

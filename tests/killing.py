@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -29,10 +29,13 @@ def thinned(steps: list[str]) -> list[Point]:
     return [(number, steps[number]) for number, pair in enumerate(pairs) if not all(pair)]
 
 
-def spread(points: list[Point]) -> list[Point]:
-    """Every other one of these, and all that write or are heard elsewhere."""
+def spread(points: list[Point], watched: Iterable[str] = ()) -> list[Point]:
+    """Every other one of these, all that write or are heard elsewhere, and one of each watched."""
     heard = ("INSERT", "UPDATE", "DELETE", "COMMIT", "send", "begin", "BEGIN IMMEDIATE", "start")
-    return [point for place, point in enumerate(points) if place % 2 or point[1].startswith(heard)]
+    chosen = {p for place, p in enumerate(points) if place % 2 or p[1].startswith(heard)}
+    names = {name for _, name in chosen}
+    last = {name: number for number, name in points}
+    return sorted(chosen | {(last[name], name) for name in {*watched} - names})
 
 
 def kill_at(points: Sequence[Point], lanes: Sequence[Killer]) -> None:

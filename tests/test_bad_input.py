@@ -266,6 +266,7 @@ def test_a_newer_schema(refused: Refused, registry: Path, new: Path) -> None:
         ("sqlite:///TMP/x.db?timeout=inf", 8, "?timeout=30"),
         ("sqlite:TMP/x.db", 8, "names no SQLite file"),
         ("sqlite:///TMP/%00.db", 8, "names no SQLite file"),
+        ("sqlite:///~nobody-here/x.db", 8, "names no file|an absolute path"),
         ("TMP/x.db", 8, "is not a database URL"),
         (SECRET, 8, "is not a database URL"),
         (f"mysql://root:{SECRET}@localhost/x", 8, "'mysql' is not supported"),

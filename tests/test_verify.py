@@ -741,6 +741,8 @@ def test_the_id_of_a_registry_names_no_file(registry, home):
     root = Path(registry.settings.store_url.removeprefix("file://"))
     evil = "../../settings"
     NotesFile(home / ".local/share/everyskill", evil).save(Notes(1.0), now=True)
+    odd = Notes(1.0, place=b"no text")  # as a slug may be in a file of SQLite; nothing is saved
+    NotesFile(home / ".local/share/everyskill", evil).save(odd, now=True)
     NotesFile(home / ".local/share/everyskill", evil).drop()
     assert mine.read_text() == "mine"
     assert (root / "everyskill.json").exists()

@@ -68,6 +68,12 @@ def _parse_sqlite(url: str) -> URL:
             "EVERYSKILL_DATABASE_URL names no SQLite file, and in memory nothing is kept.",
             "Write sqlite:////absolute/path.db, with four slashes.",
         )
+    try:
+        Path(path).expanduser()
+    except RuntimeError as error:  # ~nobody
+        raise NotReady(
+            f"EVERYSKILL_DATABASE_URL names no file: {error}", "Write an absolute path."
+        ) from error
     options = dict(parse_qsl(query, keep_blank_values=True))
     seconds = options.get("timeout", "0")
     if set(options) - {"timeout"} or not (seconds.isdecimal() and len(seconds) < 5):

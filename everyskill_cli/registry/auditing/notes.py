@@ -119,7 +119,7 @@ class NotesFile:
             return
         self._saved = time.monotonic()
         aside = self._path.with_suffix(f".{os.getpid()}")
-        with suppress(OSError):
+        with suppress(OSError, TypeError):  # a row's blob, where a slug should be, is no JSON
             self._path.parent.mkdir(parents=True, exist_ok=True)
             aside.write_text(json.dumps(notes.written()), encoding="utf-8")
             aside.replace(self._path)
