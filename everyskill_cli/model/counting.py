@@ -164,6 +164,8 @@ class SkillStatsAnswer:
     Attributes:
         author: email address of the one who published first.
         unrated_version: the published version, where nobody rated it yet.
+        unversioned_uses: of the period, of no version that is known: from before the first was
+            published.
         versions: the newest, newest first.
         changes: each rated version of these against the rated one before it, newest first.
 
@@ -175,6 +177,7 @@ class SkillStatsAnswer:
     until: datetime
     published_version: int | None
     unrated_version: int | None
+    unversioned_uses: int
     total: Totals
     recent: Activity
     periods: tuple[Period, ...]

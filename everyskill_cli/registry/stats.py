@@ -82,6 +82,7 @@ def _of_skill(
     meet(registry, tx, found)
     window = _window(tx, wanted, Scope(skill_ids=(found.skill.id,)))
     listed = versions.summaries(tx, found.skill.id, found.pointers, limit=wanted.limit)
+    uses = counting.uses(tx, window, "version")
     recent, warnings = _recent(tx, window)
     return SkillStatsAnswer(
         slug=found.skill.slug,
@@ -90,19 +91,23 @@ def _of_skill(
         until=window.until,
         published_version=found.published_version,
         unrated_version=_unrated(tx, found),
+        unversioned_uses=uses.get(None, Uses()).uses,
         total=_totals(_sums(found.skill, found.skill.total_uses)),
         recent=recent,
         periods=_periods(tx, window),
-        versions=_by_version(tx, window, found, listed),
+        versions=_by_version(tx, window, found, listed, uses),
         changes=tuple(trend.changes(found.skill.slug, listed)),
         warnings=(*registry.notices, *warnings),
     )
 
 
 def _by_version(
-    tx: Transaction, window: Window, found: Found, listed: list[VersionSummary]
+    tx: Transaction,
+    window: Window,
+    found: Found,
+    listed: list[VersionSummary],
+    uses: Mapping[Any, Uses],
 ) -> tuple[VersionFigures, ...]:
-    uses = counting.uses(tx, window, "version")
     opinions = counting.opinions(tx, window, "version")
     ids = counting.version_ids(tx, found.skill.id, [item.version for item in listed])
     return tuple(

@@ -20,6 +20,7 @@ from everyskill_cli.model import VersionChange
 if TYPE_CHECKING:
     from everyskill_cli.model import VersionSummary
 
+_MOST: Final = 400  # stars × 100: no two averages differ more
 _Z: Final = 196  # × 100: 95 of 100 of a normal distribution are within so many deviations
 
 
@@ -77,7 +78,7 @@ def change(slug: str, version: Rated, previous: Rated) -> VersionChange:
     count, old_count = sum(new), sum(old)
     difference = _rounded(100 * (_stars(new) * old_count - _stars(old) * count), count * old_count)
     margin = _margin(new, old)
-    low, high = difference - margin, difference + margin
+    low, high = max(difference - margin, -_MOST), min(difference + margin, _MOST)
     return VersionChange(
         slug=slug,
         version=version.version,
