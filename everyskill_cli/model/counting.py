@@ -136,7 +136,8 @@ class StatsAnswer:
         skills: how many there are.
         unused_skills: how many of them nobody ever used.
         items: the most used in the period, most used first.
-        changes: of these skills, the newest rated version against the rated one before it.
+        changes: of these skills, and of those with most ratings in the period, the newest rated
+            version against the rated one before it.
         unused: published skills that nobody used in the period, least used first.
         unrated: published skills whose published version nobody rated, most used first.
 

@@ -241,7 +241,7 @@ class _Import:
         if self.counts["foreign"]:
             yield Finding(
                 "foreign-uses",
-                f"Uses by others: {self.counts['foreign']:,}; the login {self.login} records its own"
+                f"Uses by others: {self.counts['foreign']:,}; {self.login} records its own"
                 " user's only, so let the registry's owner import them.",
             )
         if self.login is not None and self.recorded:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from everyskill_cli.chain import timestamp
-from everyskill_cli.database.queries import counting, records, users, versions
+from everyskill_cli.database.queries import counting, quiet, records, users, versions
 from everyskill_cli.database.queries.counting import Opinions, Scope, Sums, Uses, Window
 from everyskill_cli.errors import NotFound, UsageError
 from everyskill_cli.model import (
@@ -21,6 +21,7 @@ from everyskill_cli.model import (
     SkillStatsAnswer,
     StatsAnswer,
     Totals,
+    VersionChange,
     VersionFigures,
     VersionSummary,
 )
@@ -136,8 +137,9 @@ def _of_many(tx: Transaction, wanted: Wanted) -> StatsAnswer:
     sums = counting.sums(tx, scope)
     if wanted.author is not None and sums.skills == 0:
         raise _nothing_by(wanted.author)
-    items = _most_used(tx, window, wanted.limit)
-    rated = counting.histograms(tx, [item.id for item in items], COMPARED)
+    used = counting.uses(tx, window, "skill", limit=wanted.limit)
+    rated = counting.opinions(tx, window, "skill", limit=wanted.limit)
+    listed = counting.listed(tx, used.keys() | rated.keys())
     recent, warnings = _recent(tx, window)
     return StatsAnswer(
         author=wanted.author,
@@ -148,14 +150,10 @@ def _of_many(tx: Transaction, wanted: Wanted) -> StatsAnswer:
         total=_totals(sums),
         recent=recent,
         periods=_periods(tx, window),
-        items=tuple(items.values()),
-        changes=tuple(
-            change
-            for item, figures in items.items()
-            for change in trend.changes(figures.slug, rated.get(item.id, ()))[:1]
-        ),
-        unused=tuple(counting.unused(tx, window, wanted.limit)),
-        unrated=tuple(counting.unrated(tx, scope, wanted.limit)),
+        items=_most_used(tx, window, used, listed),
+        changes=_newest_changes(tx, dict.fromkeys([*used, *rated]), listed),
+        unused=tuple(quiet.unused(tx, window, wanted.limit)),
+        unrated=tuple(quiet.unrated(tx, scope, wanted.limit)),
         warnings=warnings,
     )
 
@@ -171,14 +169,17 @@ def _nothing_by(email: str) -> NotFound:
     return NotFound(f"{email} has begun no skill in this registry.", "See who has: everyskill list")
 
 
-def _most_used(tx: Transaction, window: Window, limit: int) -> dict[counting.Listed, SkillFigures]:
-    """Read the skills with most uses in the window, most first."""
-    uses = counting.uses(tx, window, "skill", limit=limit)
+def _most_used(
+    tx: Transaction,
+    window: Window,
+    uses: Mapping[str, Uses],
+    listed: Mapping[str, counting.Listed],
+) -> tuple[SkillFigures, ...]:
+    """Give the skills with most uses in the window, most first."""
     own = window._replace(scope=Scope(skill_ids=tuple(uses)))
     opinions = counting.opinions(tx, own, "skill") if uses else {}
-    listed = counting.listed(tx, uses)
-    return {
-        listed[skill_id]: SkillFigures(
+    return tuple(
+        SkillFigures(
             slug=listed[skill_id].slug,
             author=listed[skill_id].author,
             published_version=listed[skill_id].published_version,
@@ -187,7 +188,20 @@ def _most_used(tx: Transaction, window: Window, limit: int) -> dict[counting.Lis
         )
         for skill_id in uses
         if skill_id in listed
-    }
+    )
+
+
+def _newest_changes(
+    tx: Transaction, skill_ids: Iterable[str], listed: Mapping[str, counting.Listed]
+) -> tuple[VersionChange, ...]:
+    """Compare the newest rated version of some skills with the rated one before it."""
+    found = counting.histograms(tx, listed, COMPARED)
+    return tuple(
+        change
+        for skill_id in skill_ids
+        if skill_id in found
+        for change in trend.changes(listed[skill_id].slug, found[skill_id])[:1]
+    )
 
 
 # The period and its parts.

@@ -14,12 +14,10 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Select,
     Subquery,
     Table,
     case,
     distinct,
-    exists,
     func,
     literal,
     literal_column,
@@ -27,7 +25,6 @@ from sqlalchemy import (
     true,
 )
 
-from everyskill_cli.database.queries import records
 from everyskill_cli.database.queries.skills import POINTED, POINTERS
 from everyskill_cli.database.tables import (
     ratings,
@@ -37,7 +34,6 @@ from everyskill_cli.database.tables import (
     users,
     version_state,
 )
-from everyskill_cli.model import QuietSkill
 
 Key: TypeAlias = Literal["all", "skill", "version", "period"]
 STARS = tuple(f"stars_{given}" for given in range(1, 6))
@@ -140,22 +136,30 @@ def uses(
     return {found: Uses(*rest) for found, *rest in connection.execute(statement)}
 
 
-def opinions(connection: Connection, window: Window, key: Key) -> dict[Any, Opinions]:
-    """Count ratings by a key, by when each was given or last changed."""
+def opinions(
+    connection: Connection, window: Window, key: Key, *, limit: int | None = None
+) -> dict[Any, Opinions]:
+    """Count ratings by a key, by when each was given or last changed; with a limit as above."""
     own = ratings.c
     hours = own.hours_saved_estimate.label("hours")
     rows = _rows(window, key, ratings, own.updated_at, own.user_id, own.rating, hours)
-    statement = select(
-        rows.c.key,
-        func.count(),
-        func.count(distinct(rows.c.user_id)),
-        func.sum(rows.c.rating),
-        func.coalesce(func.sum(rows.c.hours), literal_column("0")),
-        func.min(rows.c.at),
-    ).group_by(rows.c.key)
+    count = func.count()
+    statement = (
+        select(
+            rows.c.key,
+            count,
+            func.count(distinct(rows.c.user_id)),
+            func.sum(rows.c.rating),
+            func.coalesce(func.sum(rows.c.hours), literal_column("0")),
+            func.min(rows.c.at),
+        )
+        .group_by(rows.c.key)
+        .order_by(count.desc(), rows.c.key)
+        .limit(limit)
+    )
     return {
-        found: Opinions(count, raters, int(stars), int(hours), oldest)
-        for found, count, raters, stars, hours, oldest in connection.execute(statement)
+        found: Opinions(given, raters, int(stars), int(hours), oldest)
+        for found, given, raters, stars, hours, oldest in connection.execute(statement)
     }
 
 
@@ -181,14 +185,15 @@ def _rows(
     }
     return (
         select(keys[key].label("key"), at.label("at"), *columns)
-        .where(_within(table.c.skill_id, window.scope), at >= window.since, at <= window.until)
+        .where(within(table.c.skill_id, window.scope), at >= window.since, at <= window.until)
         .order_by(at.desc())
         .limit(window.rows_max)
         .subquery()
     )
 
 
-def _within(column: ColumnElement[str], scope: Scope) -> ColumnElement[bool]:
+def within(column: ColumnElement[str], scope: Scope) -> ColumnElement[bool]:
+    """Say that a skill's id is of a scope."""
     if scope.skill_ids is not None:
         return column.in_(scope.skill_ids)
     if scope.author_id is not None:
@@ -203,7 +208,7 @@ def sums(connection: Connection, scope: Scope) -> Sums:
             func.count(),
             func.count(case((skills.c.total_uses == literal_column("0"), 1))),
             *(func.coalesce(func.sum(column), literal_column("0")) for column in COUNTERS),
-        ).where(_within(skills.c.id, scope))
+        ).where(within(skills.c.id, scope))
     ).one()
     count, unused, total, hours, *stars = map(int, row)
     return Sums(count, unused, total, hours, tuple(stars))
@@ -232,7 +237,7 @@ def version_ids(connection: Connection, skill_id: str, numbers: Iterable[int]) -
             version.skill_id == skill_id, version.version.in_(list(numbers))
         )
     )
-    return dict(rows.tuples().all())
+    return {number: version_id for number, version_id in rows}  # noqa: C416 - rows are no pairs to mypy
 
 
 def histograms(
@@ -255,44 +260,3 @@ def histograms(
     for skill_id, *rest in connection.execute(statement):
         found.setdefault(skill_id, []).append(RatedVersion(*rest))
     return found
-
-
-def unused(connection: Connection, window: Window, limit: int) -> list[QuietSkill]:
-    """List published skills that nobody used in the window, least used first."""
-    event = usage_events.c
-    used = exists().where(
-        event.skill_id == skills.c.id,
-        event.created_at >= window.since,
-        event.created_at <= window.until,
-    )
-    statement = _quiet(window.scope).where(~used).order_by(skills.c.total_uses, skills.c.slug)
-    return [records.record(QuietSkill, row) for row in connection.execute(statement.limit(limit))]
-
-
-def unrated(connection: Connection, scope: Scope, limit: int) -> list[QuietSkill]:
-    """List skills whose published version nobody rated, most used first."""
-    state = version_state.c
-    statement = (
-        _quiet(scope)
-        .join(version_state, state.skill_version_id == skills.c.published_version_id)
-        .where(state.average_rating.is_(None))
-        .order_by(skills.c.total_uses.desc(), skills.c.slug.desc())
-        .limit(limit)
-    )
-    return [records.record(QuietSkill, row) for row in connection.execute(statement)]
-
-
-def _quiet(scope: Scope) -> Select[Any]:
-    published = skill_versions.alias("published")
-    return (
-        select(
-            skills.c.slug,
-            users.c.email.label("author"),
-            published.c.version,
-            published.c.created_at,
-            skills.c.total_uses,
-        )
-        .join(published, published.c.id == skills.c.published_version_id)
-        .join(users, users.c.id == skills.c.author_id)
-        .where(_within(skills.c.id, scope))
-    )
