@@ -132,7 +132,9 @@ def answer(
 
         streams.write(out, document(to_json(value), only_ascii=not streams.is_unicode(out)))
     elif form in ("github", "sarif", "csv"):
-        streams.write(out, _formatted(value, form, out))
+        from everyskill_cli.cli.render.forms import text_of
+
+        streams.write(out, text_of(value, form, out))
     elif part == "content":
         if output is None:
             _print_content(value, out)
@@ -149,27 +151,6 @@ def progress(stderr: TextIO | None = None) -> AbstractContextManager[Watcher]:
     from everyskill_cli.cli.render.watcher import watching  # what it watches is slow to load
 
     return watching(stderr or sys.stderr)
-
-
-def _formatted(value: Answer, form: Form, out: TextIO) -> str:
-    from everyskill_cli.model import CheckAnswer, SkillStatsAnswer, StatsAnswer
-
-    if form == "csv" and isinstance(value, StatsAnswer | SkillStatsAnswer):
-        from datetime import UTC, datetime
-
-        from everyskill_cli.cli.render import spreadsheet
-
-        return spreadsheet.text_of(value, datetime.now(UTC))
-    if not isinstance(value, CheckAnswer):
-        raise TypeError(f"{type(value).__name__} has no annotations")
-    if form == "github":
-        from everyskill_cli.cli.render.annotations import text_of
-
-        return text_of(value)
-    from everyskill_cli.cli.render.documents import document
-    from everyskill_cli.cli.render.sarif import log_of
-
-    return document(log_of(value), only_ascii=not streams.is_unicode(out))
 
 
 def _laid_out(value: Answer, part: str | None) -> list[Block]:

@@ -183,7 +183,7 @@ def _piped_activity(recent: Activity) -> tuple[Field, ...]:
 def _spark(parts: Sequence[Period], nothing: str) -> Line:
     """Draw the uses of each part of the period as one small bar."""
     counts = [period.recent.uses for period in parts]
-    most = max(counts)
+    most = max(counts, default=0)
     if most == 0:
         return Line(only_shown(f"{nothing} in this time", "muted"), "Uses")
     bars = "".join(_LEVELS[-(-count * (len(_LEVELS) - 1) // most)] for count in counts)

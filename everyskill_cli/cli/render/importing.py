@@ -52,7 +52,7 @@ def imported(value: UsageImportAnswer, _now: datetime) -> list[Block]:
             UNREAD_COLUMNS,
             tuple((number(each.line), say(each.message, "bad")) for each in value.failures),
             "Not read",
-            "unread",
+            "failure",
         ),
     ]
 
