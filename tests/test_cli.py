@@ -192,6 +192,7 @@ SHOW = {
     "text",
     "versions",
     "comments",
+    "change",
     "warnings",
 }
 

@@ -198,6 +198,8 @@ class Theatre:
         self.sightings += any(sign in out + err for sign in signs)
         if "--content" in words and not stage.columns:
             out = ""  # in a pipe it is data, byte for byte as it was published
+        if "--csv" in words:  # RFC 4180 ends a line so
+            out = out.replace("\r\n", "\n")
         for text in (out, err):
             self._check(text, words)
 

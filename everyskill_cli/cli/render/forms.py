@@ -19,9 +19,9 @@ def text_of(value: Answer, form: Form, out: TextIO) -> str:
 
         return spreadsheet.text_of(value, datetime.now(UTC))
     if form == "github" and isinstance(value, CheckAnswer):
-        from everyskill_cli.cli.render import annotations
+        from everyskill_cli.cli.render.annotations import text_of as annotations_of
 
-        return annotations.text_of(value)
+        return annotations_of(value)
     if form == "sarif" and isinstance(value, CheckAnswer):
         from everyskill_cli.cli.render.documents import document
         from everyskill_cli.cli.render.sarif import log_of
