@@ -282,6 +282,7 @@ def test_an_id_is_the_same_in_every_export_and_another_for_another_event():
     assert re.fullmatch("claude-code:[0-9a-f]{64}", same)
     assert id_of(user__email=None, invocation_trigger="x") == same
     assert id_of(at="2026-01-02T04:04:05.678+01:00") == same
+    assert id_of(at="2026-01-02T03:04:05.678") == same
     others = [
         id_of(seq=2),
         id_of(at=LONG_AGO + timedelta(milliseconds=1)),

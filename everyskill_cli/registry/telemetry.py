@@ -178,7 +178,8 @@ def _activation(attributes: Mapping[str, str]) -> Activation:
 def _time(attributes: Mapping[str, str]) -> datetime:
     try:
         if "event.timestamp" in attributes:
-            found = datetime.fromisoformat(attributes["event.timestamp"]).astimezone(UTC)
+            said = datetime.fromisoformat(attributes["event.timestamp"])
+            found = said.replace(tzinfo=said.tzinfo or UTC).astimezone(UTC)
         else:
             nanoseconds = int(attributes["time"])
             found = _BEGINNING + timedelta(microseconds=nanoseconds // 1000)
