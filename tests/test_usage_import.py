@@ -365,7 +365,7 @@ def test_the_recipe_in_the_documentation_records(tmp_path, everyskill, home):
             capture_output=True,
             text=True,
         )
-        assert (done.returncode, done.stderr) == (0, "")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert everyskill("stats", "demo", "--json").json["recent"]["uses"] == 2
 
 
