@@ -13,25 +13,25 @@ from datetime import UTC, datetime, timedelta
 from math import sqrt
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event as listening
 from sqlalchemy import text
 
+from everyskill_cli.cli import render
 from everyskill_cli.cli.render.spreadsheet import cell
 from everyskill_cli.database.queries import counting, records, usage
 from everyskill_cli.errors import NotFound, UsageError
 from everyskill_cli.model import Activity, Reference, SkillVersion, UsageEvent
 from everyskill_cli.registry import Registry, trend
-from everyskill_cli.registry.publishing.decision import PublishOptions
-from everyskill_cli.registry.publishing.publish import publish
 from everyskill_cli.registry.show import show
 from everyskill_cli.registry.stats import Wanted, stats
 from tests.audit import audit_records
 from tests.commands import Commands
 from tests.figures import Count
 from tests.registries import make_registry, write_skill
-from tests.rows import add_rating, ensure_user
+from tests.rows import add_rating, add_version, ensure_user
+from tests.samples import Narrow
 
 DEMO = Reference("demo")
 DAY = timedelta(days=1)
@@ -41,11 +41,11 @@ DAY = timedelta(days=1)
 def registry(database_url, tmp_path) -> Iterator[Registry]:
     """`demo` with two versions, `other` with one, `quiet` with one, `sketch` as a draft."""
     opened = make_registry(database_url, tmp_path)
-    for body in ("one", "two"):
-        publish(opened, [write_skill(tmp_path, body=body)], PublishOptions())
-    folders = [write_skill(tmp_path, name) for name in ("other", "quiet")]
-    publish(opened, folders, PublishOptions())
-    publish(opened, [write_skill(tmp_path, "sketch")], PublishOptions(draft=True))
+    for slug in ("demo", "demo", "other", "quiet"):
+        with opened.database.writing() as tx:
+            add_version(tx, slug)
+    with opened.database.writing() as tx:
+        add_version(tx, "sketch", "draft")
     yield opened
     audit_records(opened.database)
     opened.close()
@@ -137,11 +137,12 @@ def test_what_may_be_chance_is_said_to_be_and_a_fall_is_one(registry):
     assert change.low < -200 < change.high < 0
 
 
-def test_show_compares_what_people_get(registry, tmp_path):
+def test_show_compares_what_people_get(registry):
     rate(registry, version(registry, 1), 1, 2)
     assert show(registry, DEMO).change is None
     rate(registry, version(registry, 2), 4, 5)
-    publish(registry, [write_skill(tmp_path, body="three")], PublishOptions(draft=True))
+    with registry.database.writing() as tx:
+        add_version(tx, kind="draft")
     rate(registry, version(registry, 3), 3)
     assert [
         (c.version, c.previous_version) for c in stats(registry, Wanted(skill=DEMO)).changes
@@ -157,6 +158,7 @@ def test_show_compares_what_people_get(registry, tmp_path):
 histograms = st.lists(st.integers(0, 60), min_size=5, max_size=5).filter(any)
 
 
+@settings(max_examples=60)
 @given(histograms, histograms)
 def test_the_interval_is_the_one_that_is_documented(new, old):
     one, two = (counting.RatedVersion(n, *stars) for n, stars in ((1, old), (2, new)))
@@ -222,7 +224,7 @@ def test_the_figures_of_a_skill_are_those_of_its_rows(registry):
 
 @pytest.mark.parametrize(
     ("since", "parts"),
-    [(timedelta(hours=6), 6), (DAY, 24), (30 * DAY, 30), (90 * DAY, 13), (400 * DAY, 15)],
+    [(timedelta(hours=6), 6), (90 * DAY, 13), (400 * DAY, 15)],
 )
 def test_the_parts_of_a_period_are_the_period(since, parts, registry):
     chosen = random.Random(parts)
@@ -266,7 +268,7 @@ def test_of_very_many_rows_the_newest_are_counted_and_it_is_said(registry):
 # The registry and an author.
 
 
-def test_the_registry_says_what_is_used_and_what_nobody_speaks_of(registry, tmp_path):
+def test_the_registry_says_what_is_used_and_what_nobody_speaks_of(registry):
     demo, other = version(registry, 2), version(registry, 1, "other")
     for number in range(3):
         use(registry, demo, days=number, email=f"{number}@example.org")
@@ -292,11 +294,10 @@ def test_the_registry_says_what_is_used_and_what_nobody_speaks_of(registry, tmp_
     assert len(stats(registry, Wanted(limit=1)).unrated) == 1
 
 
-def test_an_author_is_who_published_first(registry, tmp_path):
-    bob = make_registry(registry.settings.database_url, tmp_path, "bob@example.org", "write")
-    publish(bob, [write_skill(tmp_path, "bobs")], PublishOptions())
-    publish(bob, [write_skill(tmp_path, body="by bob")], PublishOptions())
-    bob.close()
+def test_an_author_is_who_published_first(registry):
+    for slug in ("bobs", "demo"):
+        with registry.database.writing() as tx:
+            add_version(tx, slug, email="bob@example.org")
     use(registry, version(registry, 1, "bobs"), "bobs", email="ann@example.org")
     use(registry, version(registry, 3), email="ann@example.org")
     answer = stats(registry, Wanted(author="bob@example.org"))
@@ -390,12 +391,12 @@ def test_a_spreadsheet_runs_no_cell(given_text, kept):
     assert cell(given_text) == kept
 
 
-def test_a_terminal_without_unicode_gets_bars_too(capsys, tmp_path, monkeypatch, everyskill):
-    env = {"PYTHONIOENCODING": "ascii", "FORCE_COLOR": "1", "EVERYSKILL_USER": "a@example.org"}
-    everyskill("publish", write_skill(tmp_path), env=env)
-    everyskill("use", "demo", env=env)
-    shown = everyskill("stats", "demo", env=env).stdout
-    assert re.search(r"_{12}#", shown)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_terminal_without_unicode_gets_bars_too(registry):
+    use(registry, version(registry, 2))
+    out = Narrow("ascii", terminal=True)
+    render.answer(stats(registry, Wanted(skill=DEMO)), as_json=False, stdout=out)
+    assert "_" * 12 + "#" in out.text()
 
 
 # How much is read.

@@ -53,8 +53,8 @@ LINES: dict[str, list[list[str]]] = {
     "yank": [["demo@3", "--reason", "broken", "-y"]],
     "unyank": [["demo@1"]],
     "use": [["demo", "--tool", "ci", "--external-id", "run-1"]],
-    "stats": [[], ["demo"], ["--csv"], ["demo", "--csv"], ["--author", "ann@example.org"]],
-    "usage": [["import", "LOG"], ["import", "LOG", "--dry-run"]],
+    "stats": [[], ["demo"], ["--csv"]],
+    "usage": [["import", "LOG"]],
     "verify": [[], ["--quick"], ["demo@1"]],
     "gc": [[], ["--delete", "--older-than", "0", "--force"]],
     "purge": [
