@@ -430,3 +430,11 @@ def test_the_figures_of_a_skill_read_its_own_rows_by_an_index(registry, count: C
     assert any("ix_usage_events_skill" in plan for plan in plans)
     assert any("ix_ratings_newest" in plan for plan in plans)
     count("plans of stats", statements=len(said))
+
+
+def test_an_author_of_very_many_skills_is_counted_all_the_same(registry):
+    use(registry, version(registry, 2), email="bob@example.org")
+    few = stats(registry, Wanted(author="ann@example.org"))
+    many = stats(registry, Wanted(author="ann@example.org", since=few.since, named_max=3))
+    assert (many.total, many.recent, many.items) == (few.total, few.recent, few.items)
+    assert (many.unused, many.unrated, many.skills) == (few.unused, few.unrated, 4)

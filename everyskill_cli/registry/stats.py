@@ -49,6 +49,7 @@ class Wanted:
         since: how long back, or from when.
         limit: rows of each list.
         rows_max: uses, and ratings, that are counted of the period.
+        named_max: skills of an author that are looked for one by one; an index finds their rows.
     """
 
     skill: Reference | None = None
@@ -56,6 +57,7 @@ class Wanted:
     since: timedelta | datetime = timedelta(days=90)
     limit: int = 10
     rows_max: int = ROWS_MAX
+    named_max: int = 1_000
 
 
 def stats(registry: Registry, wanted: Wanted) -> StatsAnswer | SkillStatsAnswer:
@@ -132,11 +134,9 @@ def _unrated(tx: Transaction, found: Found) -> int | None:
 
 
 def _of_many(tx: Transaction, wanted: Wanted) -> StatsAnswer:
-    scope = Scope() if wanted.author is None else _of_author(tx, wanted.author)
+    scope = Scope() if wanted.author is None else _of_author(tx, wanted.author, wanted.named_max)
     window = _window(tx, wanted, scope)
     sums = counting.sums(tx, scope)
-    if wanted.author is not None and sums.skills == 0:
-        raise _nothing_by(wanted.author)
     used = counting.uses(tx, window, "skill", limit=wanted.limit)
     rated = counting.opinions(tx, window, "skill", limit=wanted.limit)
     listed = counting.listed(tx, used.keys() | rated.keys())
@@ -158,15 +158,16 @@ def _of_many(tx: Transaction, wanted: Wanted) -> StatsAnswer:
     )
 
 
-def _of_author(tx: Transaction, email: str) -> Scope:
+def _of_author(tx: Transaction, email: str, named_max: int) -> Scope:
     user_id = users.id_of(tx, email)
-    if user_id is None:
-        raise _nothing_by(email)
-    return Scope(author_id=user_id)
-
-
-def _nothing_by(email: str) -> NotFound:
-    return NotFound(f"{email} has begun no skill in this registry.", "See who has: everyskill list")
+    skill_ids = counting.begun_by(tx, user_id, named_max + 1) if user_id else []
+    if not skill_ids:
+        raise NotFound(
+            f"{email} has begun no skill in this registry.", "See who has: everyskill list"
+        )
+    if len(skill_ids) > named_max:
+        return Scope(author_id=user_id)
+    return Scope(skill_ids=tuple(skill_ids))
 
 
 def _most_used(

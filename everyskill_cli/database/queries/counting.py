@@ -201,6 +201,12 @@ def within(column: ColumnElement[str], scope: Scope) -> ColumnElement[bool]:
     return true()
 
 
+def begun_by(connection: Connection, user_id: str, limit: int) -> list[str]:
+    """Find the skills that a user published first, so many at most."""
+    found = select(skills.c.id).where(skills.c.author_id == user_id).limit(limit)
+    return list(connection.scalars(found))
+
+
 def sums(connection: Connection, scope: Scope) -> Sums:
     """Add the counters of some skills up; this reads each of them."""
     row = connection.execute(
