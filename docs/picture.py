@@ -27,6 +27,7 @@ from everyskill_cli.model import (
     VersionStatus,
     VersionSummary,
 )
+from everyskill_cli.registry import trend
 
 PICTURE: Final = Path(__file__).with_name("show.svg")
 NOW: Final = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
@@ -71,6 +72,13 @@ SVG: Final = """\
   </g>
 </svg>
 """
+STARS: Final = {  # of each version, how many gave one star, two, … five
+    5: (0, 0, 0, 0, 0),
+    4: (0, 0, 0, 2, 7),
+    3: (0, 0, 2, 1, 3),
+    2: (0, 1, 0, 2, 1),
+    1: (0, 1, 1, 1, 0),
+}
 ADA, BEN, CLEO, DAN = ("ada@example.com", "ben@example.com", "cleo@example.com", "dan@example.com")
 
 
@@ -85,10 +93,12 @@ def version(
     who: str,
     when: datetime,
     message: str,
-    rated: tuple[int, int | None],
+    stars: tuple[int, int, int, int, int],
     uses: int,
 ) -> VersionSummary:
-    """Make one line of the history; ``rated`` is how often, and the average × 100."""
+    """Make one line of the history; ``stars`` is how many gave one star, two, … five."""
+    count = sum(stars)
+    given = sum(star * each for star, each in enumerate(stars, 1))
     return VersionSummary(
         version=number,
         status=status,
@@ -99,9 +109,14 @@ def version(
         message=message,
         author=who,
         created_at=when,
-        rating_count=rated[0],
-        average_rating=rated[1],
-        hours_saved=3 * rated[0],
+        rating_count=count,
+        average_rating=(200 * given + count) // (2 * count) if count else None,
+        stars_1=stars[0],
+        stars_2=stars[1],
+        stars_3=stars[2],
+        stars_4=stars[3],
+        stars_5=stars[4],
+        hours_saved=3 * count,
         uses=uses,
         yanked_at=None,
         yank_reason=None,
@@ -130,13 +145,27 @@ def comment(
 def example() -> ShowAnswer:
     """Make an answer such as a team has after some months."""
     history = (
-        version(5, "draft", BEN, days(0.1), "Try a checklist for migrations", (0, None), 2),
-        version(4, "published", ADA, days(3), "Ask for a failing test first", (9, 478), 212),
+        version(5, "draft", BEN, days(0.1), "Try a checklist for migrations", STARS[5], 2),
+        version(4, "published", ADA, days(3), "Ask for a failing test first", STARS[4], 212),
         version(
-            3, "superseded", CLEO, days(24), "Say which line each remark is about", (6, 417), 96
+            3,
+            "superseded",
+            CLEO,
+            days(24),
+            "Say which line each remark is about",
+            (0, 0, 2, 1, 3),
+            96,
         ),
-        version(2, "superseded", ADA, days(61), "Shorter; the style guide is linked", (4, 375), 41),
-        version(1, "superseded", ADA, days(118), "First version", (3, 300), 12),
+        version(
+            2,
+            "superseded",
+            ADA,
+            days(61),
+            "Shorter; the style guide is linked",
+            (0, 1, 0, 2, 1),
+            41,
+        ),
+        version(1, "superseded", ADA, days(118), "First version", STARS[1], 12),
     )
     skill = Skill(
         id="00000000-0000-4000-8000-000000000001",
@@ -196,6 +225,7 @@ def example() -> ShowAnswer:
             comment(4, DAN, 5, None, days(1), "Finally says what to test, not just that I should."),
             comment(3, BEN, 3, 1, days(20), "Good remarks, too many of them about names."),
         ),
+        change=trend.headline(skill.slug, history, 4),
     )
 
 

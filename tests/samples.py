@@ -36,7 +36,10 @@ from everyskill_cli.model import (
     ReleaseAnswer,
     ShowAnswer,
     SkillPage,
+    SkillStatsAnswer,
+    StatsAnswer,
     UpgradeAnswer,
+    UsageImportAnswer,
     UseAnswer,
     VerifyAnswer,
     VersionPage,
@@ -65,6 +68,9 @@ ANSWERS: tuple[type, ...] = (
     UpgradeAnswer,
     VerifyAnswer,
     GrantsAnswer,
+    StatsAnswer,
+    SkillStatsAnswer,
+    UsageImportAnswer,
 )
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
 

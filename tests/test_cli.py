@@ -192,6 +192,7 @@ SHOW = {
     "text",
     "versions",
     "comments",
+    "change",
     "warnings",
 }
 
@@ -300,6 +301,8 @@ def test_without_a_command_there_is_help(cli: Commands, words: list[str]) -> Non
         "yank",
         "unyank",
         "use",
+        "stats",
+        "usage import",
         "doctor",
         "config",
         "upgrade",

@@ -166,7 +166,7 @@ def check(command: Any, words: list[str]) -> list[str]:
     room = sum(not words_of(parameter) for parameter in command.params)
     while words:
         word, *words = words
-        if not word.startswith("-"):
+        if not word.startswith("-") or word == "-":
             if room == 0:
                 return [word, *words]
             room -= 1

@@ -18,9 +18,12 @@ from everyskill_cli.cli.render import (
     checking,
     cleaning,
     differing,
+    figures,
+    importing,
     installing,
     lists,
     verbs,
+    verdicts,
     verifying,
 )
 from everyskill_cli.cli.render.blocks import Column
@@ -32,6 +35,9 @@ from everyskill_cli.model import (
     RateAnswer,
     ReleaseAnswer,
     ShowAnswer,
+    SkillStatsAnswer,
+    StatsAnswer,
+    UsageImportAnswer,
     UseAnswer,
     VerifyAnswer,
 )
@@ -194,6 +200,63 @@ def test_the_lines_of_verify_in_a_pipe_are_documented() -> None:
     columns = [column.name for column in verifying.DAMAGE_COLUMNS]
     assert re.findall(r"`(\w+)`", rows) == columns
     assert re.findall(r"`(\w+)`", keys) == keys_of(filled(VerifyAnswer, "x"))[1:]
+
+
+@pytest.mark.parametrize(
+    ("row", "columns"),
+    [
+        ("period:", figures.PERIOD_COLUMNS),
+        ("skill:", figures.SKILL_COLUMNS),
+        ("change:", verdicts.CHANGE_COLUMNS),
+        ("unused:", figures.QUIET_COLUMNS),
+    ],
+)
+def test_the_rows_of_stats_in_a_pipe_are_documented(row: str, columns: tuple[Column, ...]) -> None:
+    found = re.search(rf"^\| `{row}`(?:, `\w+:`)* \| (.+) \|$", PIPE, re.MULTILINE)
+    assert found
+    said = re.findall(r"`(\w+)`", found[1])
+    assert said == [column.name for column in columns if column.place != "screen"]
+
+
+def test_the_rows_of_versions_differ_in_their_beginning_alone() -> None:
+    row = re.search(r"^\| `version:` \| (.+), and from `average_rating` on", PIPE, re.MULTILINE)
+    assert row
+    own = [c.name for c in figures.VERSION_COLUMNS[: -len(figures.FIGURE_COLUMNS)]]
+    assert re.findall(r"`(\w+)`", row[1]) == own
+
+
+@pytest.mark.parametrize(
+    ("whose", "kind"),
+    [("Of a registry or an author", StatsAnswer), ("of a skill", SkillStatsAnswer)],
+)
+def test_the_keys_of_stats_in_a_pipe_are_documented(whose: str, kind: type) -> None:
+    section = PIPE.partition("`stats` prints")[2].partition("`stats --csv`")[0]
+    own = re.search(rf"{whose}:\s([^;]+);", section)
+    both = section.partition("of both:")[2]
+    assert own
+    said = re.findall(r"`(\w+)`", own[1]) + re.findall(r"`(\w+)`", both)
+    keys = keys_of(filled(kind, "x"))
+    assert [key for key in keys if not figures_row(key)] == said
+
+
+def figures_row(key: str) -> bool:
+    """Tell whether a key is the first word of rows."""
+    return key in ("period", "skill", "version", "change", "unused", "unrated")
+
+
+def test_the_lines_of_usage_import_are_documented() -> None:
+    section = PIPE.partition("`usage import` prints")[2].partition("\n\n")[0]
+    counts, _, rows = section.partition("and rows:")
+    keys = keys_of(filled(UsageImportAnswer, "x"))
+    assert re.findall(r"`(\w+)`", counts.replace("`key: value`", "")) == keys[:-3]
+    for key, columns in zip(
+        keys[-3:],
+        (importing.USED_COLUMNS, importing.UNKNOWN_COLUMNS, importing.UNREAD_COLUMNS),
+        strict=True,
+    ):
+        row = re.search(rf"`{key}:` \(([^)]+)\)", rows)
+        assert row
+        assert re.findall(r"`(\w+)`", row[1]) == [column.name for column in columns]
 
 
 def test_the_keys_of_show_in_a_pipe_are_documented() -> None:

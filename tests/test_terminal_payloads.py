@@ -53,6 +53,8 @@ LINES: dict[str, list[list[str]]] = {
     "yank": [["demo@3", "--reason", "broken", "-y"]],
     "unyank": [["demo@1"]],
     "use": [["demo", "--tool", "ci", "--external-id", "run-1"]],
+    "stats": [[], ["demo"], ["--csv"]],
+    "usage": [["import", "LOG"]],
     "verify": [[], ["--quick"], ["demo@1"]],
     "gc": [[], ["--delete", "--older-than", "0", "--force"]],
     "purge": [
@@ -64,7 +66,10 @@ LINES: dict[str, list[list[str]]] = {
     "config": [[]],
     "upgrade": [[]],
 }
-READING = ("show", "list", "versions", "diff", "ratings", "outdated", "verify", "doctor", "config")
+READING = (
+    *("show", "list", "versions", "diff", "ratings", "outdated", "stats", "verify", "doctor"),
+    "config",
+)
 
 TOLD = {  # the columns that hold what somebody said; the rest is made by the program
     "users": ("email", "name", "db_login"),
@@ -175,10 +180,11 @@ class Theatre:
         scene = self.scene
         places = {"SKILL": str(scene.skill), "TREE": str(scene.tree), "DIR": str(scene.tree.parent)}
         places["EVIL"] = str(scene.tree.parent / "evil" / "demo")
-        line = [
-            re.sub("^(SKILL|TREE|EVIL|DIR)(?=/|$)", lambda m: places[m[0]], word) for word in words
-        ]
-        line += [option for option in stage.options if "--format" not in words]
+        places["LOG"] = str(scene.tree.parent / "evil" / "log.jsonl")
+        named = re.compile("^(SKILL|TREE|EVIL|LOG|DIR)(?=/|$)")
+        line = [named.sub(lambda m: places[m[0]], word) for word in words]
+        own = {"--format", "--csv"} & set(words)
+        line += [option for option in stage.options if not own]
         with staged(stage) as output, pytest.MonkeyPatch.context() as patch:
             for name, value in (env or {}).items():
                 patch.setenv(name, value)
@@ -192,6 +198,8 @@ class Theatre:
         self.sightings += any(sign in out + err for sign in signs)
         if "--content" in words and not stage.columns:
             out = ""  # in a pipe it is data, byte for byte as it was published
+        if "--csv" in words:  # RFC 4180 ends a line so
+            out = out.replace("\r\n", "\n")
         for text in (out, err):
             self._check(text, words)
 
@@ -285,6 +293,20 @@ def evil_skill(scene: Scene, payload: str) -> None:
             file.write(data)
 
 
+def evil_log(scene: Scene, payload: str) -> None:
+    """Write a log that names a skill and a user by a payload, and lines that are none."""
+    said = {"event.name": "skill_activated", "event.timestamp": "2026-01-02T03:04:05Z"}
+    lines = [
+        {"attributes": {**said, "skill.name": payload, "user.email": payload}},
+        {"attributes": {**said, "skill.name": "demo", "session.id": payload}},
+        {"attributes": {**said, "skill.name": "demo", "event.timestamp": payload}},
+        {"hook_event_name": "UserPromptExpansion", "command_name": payload},
+        {payload: payload},
+    ]
+    log = scene.tree.parent / "evil" / "log.jsonl"
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
 def test_every_command_has_its_lines() -> None:
     assert set(LINES) == set(COMMANDS), (
         "Every command stands on the stage: add a line for what is missing to LINES of"
@@ -326,6 +348,7 @@ def test_a_registry_full_of_it(scene: Scene, count: Count, name: str) -> None:
     number = list(PAYLOADS).index(name)
     theatre = Theatre(scene, PAYLOADS[name], name)
     evil_skill(scene, theatre.payload)
+    evil_log(scene, theatre.payload)
     poison(scene, theatre.payload)
     play_all(theatre, number, every_stage=False)
     shown(theatre, count)
@@ -343,6 +366,7 @@ def test_what_the_program_makes_itself(scene: Scene, count: Count, table: str, c
     name = list(PAYLOADS)[number % len(PAYLOADS)]
     theatre = Theatre(scene, PAYLOADS[name], name)
     evil_skill(scene, theatre.payload)
+    evil_log(scene, theatre.payload)
     play_rest(theatre, number, [(table, column)])
     count("terminal payloads", outputs=theatre.outputs, payloads=0)
 
@@ -520,6 +544,7 @@ def test_what_a_database_server_says(scene: Scene, count: Count, postgres_url: s
 def test_a_registry_full_of_it_on_every_stage(scene: Scene, count: Count, name: str) -> None:
     theatre = Theatre(scene, PAYLOADS[name], name)
     evil_skill(scene, theatre.payload)
+    evil_log(scene, theatre.payload)
     poison(scene, theatre.payload)
     play_all(theatre, 0, every_stage=True)
     play_rest(theatre, 0, REST)

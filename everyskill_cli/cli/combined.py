@@ -68,3 +68,16 @@ def require_membership(login: str | None, role: str | None, email: str | None) -
         raise typer.BadParameter(f"A {role} writes as somebody: say who with --email.")
     if email is not None and role in (None, "none"):
         raise typer.BadParameter("--email belongs to a login with a role.")
+
+
+def table_form(*, as_csv: bool, as_json: bool) -> Form:
+    """Read --csv and --json, of which one at most can be meant."""
+    if as_csv and as_json:
+        raise typer.BadParameter("--csv and --json exclude each other.")
+    return "csv" if as_csv else "text"
+
+
+def require_one_scope(skill: object, author: str | None) -> None:
+    """Refuse to look at one skill and at an author's at once."""
+    if skill is not None and author is not None:
+        raise typer.BadParameter("SLUG and --author exclude each other.")

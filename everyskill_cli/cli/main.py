@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from itertools import pairwise
+from keyword import iskeyword
 from types import ModuleType
 from typing import Annotated
 
@@ -35,6 +36,8 @@ COMMANDS = (  # in the order of the help; each is a function of its name in a mo
     "yank",
     "unyank",
     "use",
+    "stats",
+    "usage",
     "verify",
     "gc",
     "purge",
@@ -43,7 +46,7 @@ COMMANDS = (  # in the order of the help; each is a function of its name in a mo
     "upgrade",
     "admin",
 )
-GROUPS = ("admin",)  # commands of commands: a module of that name lists its own in COMMANDS
+GROUPS = ("usage", "admin")  # commands of commands: a module of that name lists its own in COMMANDS
 
 
 def make_app(words: Sequence[str] | None = None) -> typer.Typer:
@@ -79,7 +82,7 @@ def _group(module: ModuleType) -> typer.Typer:
     group = typer.Typer(rich_markup_mode=None)
     group.callback()(getattr(module, name))
     for command in module.COMMANDS:
-        group.command(command)(getattr(module, command))
+        group.command(command)(getattr(module, f"{command}_" if iskeyword(command) else command))
     return group
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
@@ -96,6 +98,27 @@ def reason(text: str) -> str:
     return prose(text)
 
 
+def since(text: str) -> timedelta | datetime:
+    """Read a period that ends now: how long it is, or the day (UTC) with which it begins."""
+    match = re.fullmatch(r"([1-9][0-9]{0,3})([hdw])", text)
+    if match:
+        unit = {"h": "hours", "d": "days", "w": "weeks"}[match[2]]
+        return timedelta(**{unit: int(match[1])})
+    try:
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        pass
+    raise typer.BadParameter(
+        f"{text!r} is neither a time such as 12h, 90d or 8w nor a day such as 2026-01-31."
+    )
+
+
+def email(text: str) -> str:
+    """Read an email address as it is stored."""
+    return prose(text).strip().lower()
+
+
 def external_id(text: str) -> str:
     """Read an id that the caller made: one line that can be seen whole."""
     if not text.isprintable() or not 1 <= len(text) <= EXTERNAL_ID_MAX:
@@ -126,6 +149,17 @@ def writable(name: str) -> Path:
         why = getattr(error, "strerror", None) or error
         raise typer.BadParameter(f"{name} cannot be written: {why}.") from error
     return path
+
+
+def lines_of(name: str) -> BinaryIO:
+    """Open a file to read from, or stdin; what cannot be read is said at once."""
+    try:
+        if name == "-":
+            return open(sys.stdin.fileno(), "rb", closefd=False)
+        return Path(name).open("rb")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise typer.BadParameter(f"{name} cannot be read: {why}.") from error
 
 
 def complete_slug(context: typer.Context, incomplete: str) -> list[str]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from everyskill_cli.model.bookkeeping import *
     from everyskill_cli.model.cleaning import *
     from everyskill_cli.model.comparing import *
+    from everyskill_cli.model.counting import *
     from everyskill_cli.model.evidence import *
     from everyskill_cli.model.installs import *
     from everyskill_cli.model.records import *
@@ -132,6 +133,21 @@ _HOMES = {
         "DiffSide",
         "FieldChange",
         "FileDiff",
+    ),
+    "counting": (
+        "Activity",
+        "ImportedUses",
+        "Period",
+        "QuietSkill",
+        "SkillFigures",
+        "SkillStatsAnswer",
+        "StatsAnswer",
+        "Totals",
+        "UnknownSkill",
+        "UnreadLine",
+        "UsageImportAnswer",
+        "VersionChange",
+        "VersionFigures",
     ),
     "reports": (
         "Check",

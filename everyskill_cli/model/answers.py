@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from everyskill_cli.model.counting import VersionChange
     from everyskill_cli.model.records import Skill, SkillVersion
     from everyskill_cli.model.words import EventKind, Finding, VersionStatus
 
@@ -44,6 +45,7 @@ class VersionSummary:
         author: email address of the one who published it.
         rating_count: how many people rated this version.
         average_rating: × 100, half up; None while unrated.
+        stars_1, stars_2, stars_3, stars_4, stars_5: how many gave so many stars.
         events: what happened to it, newest first; only ``versions`` reads them.
 
     """
@@ -66,6 +68,11 @@ class VersionSummary:
     successor: int | None
     purged_at: datetime | None
     purge_reason: str | None
+    stars_1: int
+    stars_2: int
+    stars_3: int
+    stars_4: int
+    stars_5: int
     events: tuple[EventEntry, ...] = ()
 
 
@@ -117,6 +124,8 @@ class ShowAnswer:
         text: what its SKILL.md or file says, verified; only where it was asked for.
         versions: the newest ten, newest first.
         comments: the newest five ratings with a comment, newest first.
+        change: whether its ratings got better with the published version, else with the newest
+            one that is rated; None where there is nothing to compare among the newest ten.
         warnings: what a person should know, such as a history that is not the one seen before.
 
     """
@@ -131,6 +140,7 @@ class ShowAnswer:
     text: str | None
     versions: tuple[VersionSummary, ...]
     comments: tuple[RatingEntry, ...]
+    change: VersionChange | None = None
     warnings: tuple[Finding, ...] = ()
 
 

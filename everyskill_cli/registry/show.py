@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from everyskill_cli.database.queries import ratings, versions
 from everyskill_cli.model import Reference, ShowAnswer, SkillVersion
-from everyskill_cli.registry import Registry
+from everyskill_cli.registry import Registry, trend
 from everyskill_cli.registry.lookup import find_skill, find_version, number_to_show, purged
 from everyskill_cli.registry.memory import meet
 
@@ -44,6 +44,7 @@ def show(registry: Registry, reference: Reference, *, content: bool = False) -> 
         text=read_text(registry, version) if content else None,
         versions=tuple(newest),
         comments=tuple(comments),
+        change=trend.headline(found.skill.slug, newest, found.published_version),
         warnings=tuple(registry.notices),
     )
 

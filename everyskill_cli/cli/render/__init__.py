@@ -39,7 +39,10 @@ if TYPE_CHECKING:
         ReleaseAnswer,
         ShowAnswer,
         SkillPage,
+        SkillStatsAnswer,
+        StatsAnswer,
         UpgradeAnswer,
+        UsageImportAnswer,
         UseAnswer,
         VerifyAnswer,
         VersionPage,
@@ -67,9 +70,12 @@ if TYPE_CHECKING:
         | UpgradeAnswer
         | VerifyAnswer
         | GrantsAnswer
+        | StatsAnswer
+        | SkillStatsAnswer
+        | UsageImportAnswer
     )
 
-Form: TypeAlias = Literal["text", "json", "github", "sarif"]
+Form: TypeAlias = Literal["text", "json", "github", "sarif", "csv"]
 
 __all__ = [
     "Form",
@@ -103,7 +109,8 @@ def answer(
     Args:
         value: what a verb gave back.
         as_json: print the whole answer as one JSON document, whatever part is asked for.
-        form: of a CheckAnswer, as annotations of GitHub Actions or as SARIF.
+        form: of a CheckAnswer, as annotations of GitHub Actions or as SARIF; of an answer of
+            ``stats``, its rows as CSV.
         part: of a ShowAnswer only the list of files, or only its text. The text is rendered and
             filtered on a terminal; in a pipe it is data, byte for byte as it was published,
             unfiltered, even under FORCE_COLOR. Of a DiffAnswer only the paths, or the counts.
@@ -124,8 +131,10 @@ def answer(
         from everyskill_cli.cli.render.documents import document
 
         streams.write(out, document(to_json(value), only_ascii=not streams.is_unicode(out)))
-    elif form in ("github", "sarif"):
-        streams.write(out, _formatted(value, form, out))
+    elif form in ("github", "sarif", "csv"):
+        from everyskill_cli.cli.render.forms import text_of
+
+        streams.write(out, text_of(value, form, out))
     elif part == "content":
         if output is None:
             _print_content(value, out)
@@ -142,21 +151,6 @@ def progress(stderr: TextIO | None = None) -> AbstractContextManager[Watcher]:
     from everyskill_cli.cli.render.watcher import watching  # what it watches is slow to load
 
     return watching(stderr or sys.stderr)
-
-
-def _formatted(value: Answer, form: Form, out: TextIO) -> str:
-    from everyskill_cli.model import CheckAnswer
-
-    if not isinstance(value, CheckAnswer):
-        raise TypeError(f"{type(value).__name__} has no annotations")
-    if form == "github":
-        from everyskill_cli.cli.render.annotations import text_of
-
-        return text_of(value)
-    from everyskill_cli.cli.render.documents import document
-    from everyskill_cli.cli.render.sarif import log_of
-
-    return document(log_of(value), only_ascii=not streams.is_unicode(out))
 
 
 def _laid_out(value: Answer, part: str | None) -> list[Block]:

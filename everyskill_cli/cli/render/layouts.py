@@ -36,6 +36,9 @@ _LAYOUTS: Final = {
     "DoctorAnswer": ("lists", "checks"),
     "ConfigAnswer": ("lists", "config"),
     "GrantsAnswer": ("granting", "script"),
+    "StatsAnswer": ("counting", "of_many"),
+    "SkillStatsAnswer": ("counting", "of_skill"),
+    "UsageImportAnswer": ("importing", "imported"),
 }
 _PARTS: Final = {
     "files": ("lists", "files"),
@@ -77,6 +80,9 @@ def notes_of(value: Any) -> list[tuple[str, str]]:
 
         return batches.notes(value)
     notes = [("warning", finding.message) for finding in getattr(value, "warnings", ())]
+    if kind == "StatsAnswer" and value.skills == 0:
+        message, hint = _EMPTY["SkillPage"]
+        return [*notes, ("", message), ("hint", hint)]
     if kind not in _EMPTY:
         return notes
     if value.next is not None:

@@ -17,6 +17,7 @@ from everyskill_cli.cli.render.blocks import (
     Side,
 )
 from everyskill_cli.cli.render.lists import rating_quotes, rating_table, version_table
+from everyskill_cli.cli.render.verdicts import change_table, sentence
 from everyskill_cli.cli.render.words import (
     Words,
     average,
@@ -225,7 +226,19 @@ def _opinions(value: ShowAnswer, now: datetime) -> list[Block]:
     bars: Block = _bars(value.skill)
     if len(trend.items) > 1:
         bars = Side(bars, trend)
-    return [bars, *_unless_empty(comments), rating_table(value.comments, key="comment")]
+    return [
+        bars,
+        *_verdict(value),
+        *_unless_empty(comments),
+        rating_table(value.comments, key="comment"),
+    ]
+
+
+def _verdict(value: ShowAnswer) -> list[Block]:
+    """Say whether it got better with the version that people get, and how sure that is."""
+    if value.change is None:
+        return []
+    return [Line(sentence(value.change)), change_table([value.change])]
 
 
 def _unless_empty(quotes: Quotes) -> list[Block]:

@@ -50,6 +50,11 @@ def signed(connection: Connection, email: str | None) -> Signature:
     return Signature(None, found, email, True)
 
 
+def id_of(connection: Connection, email: str) -> str | None:
+    """Find the user with an address."""
+    return connection.scalar(select(users.c.id).where(users.c.email == email))
+
+
 def ensure(connection: Connection, email: str, role: Role = "publisher") -> str:
     """Give the user's id; a user is made on first use.
 

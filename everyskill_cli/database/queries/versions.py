@@ -264,6 +264,7 @@ def _summary_columns() -> Select[Any]:
         state.successor,
         state.purged_at,
         case((state.purged_at.is_not(None), why.limit(1).scalar_subquery())).label("purge_reason"),
+        *(state[f"stars_{given}"] for given in range(1, 6)),
         (state.stars_1 + state.stars_2 + state.stars_3 + state.stars_4 + state.stars_5).label(
             "rating_count"
         ),

@@ -1,0 +1,59 @@
+"""Published skills of which nobody is heard: not used, or not rated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Select, exists, select
+
+from everyskill_cli.database.queries import records
+from everyskill_cli.database.queries.counting import Scope, Window, within
+from everyskill_cli.database.tables import (
+    skill_versions,
+    skills,
+    usage_events,
+    users,
+    version_state,
+)
+from everyskill_cli.model import QuietSkill
+
+
+def unused(connection: Connection, window: Window, limit: int) -> list[QuietSkill]:
+    """List published skills that nobody used in the window, least used first."""
+    event = usage_events.c
+    used = exists().where(
+        event.skill_id == skills.c.id,
+        event.created_at >= window.since,
+        event.created_at <= window.until,
+    )
+    statement = _quiet(window.scope).where(~used).order_by(skills.c.total_uses, skills.c.slug)
+    return [records.record(QuietSkill, row) for row in connection.execute(statement.limit(limit))]
+
+
+def unrated(connection: Connection, scope: Scope, limit: int) -> list[QuietSkill]:
+    """List skills whose published version nobody rated, most used first."""
+    state = version_state.c
+    statement = (
+        _quiet(scope)
+        .join(version_state, state.skill_version_id == skills.c.published_version_id)
+        .where(state.average_rating.is_(None))
+        .order_by(skills.c.total_uses.desc(), skills.c.slug.desc())
+        .limit(limit)
+    )
+    return [records.record(QuietSkill, row) for row in connection.execute(statement)]
+
+
+def _quiet(scope: Scope) -> Select[Any]:
+    published = skill_versions.alias("published")
+    return (
+        select(
+            skills.c.slug,
+            users.c.email.label("author"),
+            published.c.version,
+            published.c.created_at,
+            skills.c.total_uses,
+        )
+        .join(published, published.c.id == skills.c.published_version_id)
+        .join(users, users.c.id == skills.c.author_id)
+        .where(within(skills.c.id, scope))
+    )
