@@ -35,6 +35,7 @@ COMMANDS = (  # in the order of the help; each is a function of its name in a mo
     "yank",
     "unyank",
     "use",
+    "mcp",
     "verify",
     "gc",
     "purge",

@@ -76,6 +76,7 @@ _HOMES = {
     ),
     "answers": (
         "EventEntry",
+        "GetAnswer",
         "RatingEntry",
         "RatingPage",
         "ShowAnswer",
