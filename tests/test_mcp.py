@@ -528,7 +528,7 @@ def test_without_the_extra(everyskill, tmp_path):
     path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH", ""))))
     done = everyskill("mcp", env={"PYTHONPATH": path})
     assert (done.code, done.stdout) == (8, "")
-    assert "pip install 'everyskill[mcp]'" in done.stderr
+    assert "pip install 'mcp>=2.3,<3'" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -51,6 +51,6 @@ def serve(settings: Settings, pen: Pen, *, allow_publish: bool) -> None:
             raise  # a bug of ours
         raise NotReady(
             f"The MCP SDK is not installed, or is older than 2.3: {error}.",
-            "Run: pip install 'everyskill[mcp]'",
+            "Run: pip install 'mcp>=2.3,<3'",
         ) from error
     run(settings, pen, allow_publish=allow_publish)
