@@ -300,6 +300,7 @@ def test_without_a_command_there_is_help(cli: Commands, words: list[str]) -> Non
         "yank",
         "unyank",
         "use",
+        "mcp",
         "doctor",
         "config",
         "upgrade",

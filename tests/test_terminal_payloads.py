@@ -29,6 +29,7 @@ import typer
 from everyskill_cli.cli.main import COMMANDS, main, make_app
 from everyskill_cli.cli.render import visible
 from everyskill_cli.database.tables import metadata
+from tests.conftest import Everyskill
 from tests.figures import Count
 from tests.payloads import HARMLESS, HIDDEN, PAYLOADS
 from tests.servers.relay import Answer, Exchange, Relay
@@ -53,6 +54,7 @@ LINES: dict[str, list[list[str]]] = {
     "yank": [["demo@3", "--reason", "broken", "-y"]],
     "unyank": [["demo@1"]],
     "use": [["demo", "--tool", "ci", "--external-id", "run-1"]],
+    "mcp": [],  # talks to programs, and never ends by itself: see `test_an_agent_and_its_log`
     "verify": [[], ["--quick"], ["demo@1"]],
     "gc": [[], ["--delete", "--older-than", "0", "--force"]],
     "purge": [
@@ -345,6 +347,52 @@ def test_what_the_program_makes_itself(scene: Scene, count: Count, table: str, c
     evil_skill(scene, theatre.payload)
     play_rest(theatre, number, [(table, column)])
     count("terminal payloads", outputs=theatre.outputs, payloads=0)
+
+
+SAID_TO_AN_AGENT: list[tuple[str, dict[str, Any]]] = [
+    ("tools/call", {"name": "list", "arguments": {}}),
+    *(
+        ("tools/call", {"name": name, "arguments": {"skill": "demo"}})
+        for name in ("show", "get", "use")
+    ),
+    ("tools/call", {"name": "rate", "arguments": {"skill": "demo", "stars": 4}}),
+    ("resources/list", {}),
+    ("resources/read", {"uri": "skill://demo/SKILL.md"}),
+    ("skills/list", {}),
+    ("skills/get", {"uri": "skill://demo/SKILL.md"}),
+]
+
+
+def test_an_agent_and_its_log(scene: Scene, count: Count, everyskill: Everyskill) -> None:
+    """What `everyskill mcp` writes is JSON and clean, to its client and on stderr."""
+    server = everyskill.start("mcp")
+    assert server.stdin is not None and server.stdout is not None
+    hello = {"protocolVersion": "2025-11-25", "capabilities": {}}
+    client = {"clientInfo": {"name": "test", "version": "1"}}
+    outputs = sightings = 0
+    for name, payload in {"": "plain", **dict(list(PAYLOADS.items())[1::3])}.items():
+        poison(scene, payload)
+        asked = [*SAID_TO_AN_AGENT] if name else [("initialize", {**hello, **client})]
+        if not re.search("[\ud800-\udfff]", payload):  # which is no JSON, and gets no answer
+            asked += [
+                ("tools/call", {"name": payload, "arguments": {}}),
+                ("tools/call", {"name": "show", "arguments": {"skill": payload, payload: 1}}),
+                ("resources/read", {"uri": f"skill://{payload}/{payload}"}),
+            ]
+        for method, params in asked:
+            outputs += 1
+            request = {"jsonrpc": "2.0", "id": outputs, "method": method, "params": params}
+            server.stdin.write(json.dumps(request) + "\n")
+            server.stdin.flush()
+            line = server.stdout.readline()
+            assert json.loads(line)["id"] == outputs, line
+            assert "This is a bug" not in line, (name, line)
+            assert HIDDEN.search(line.rstrip("\n")) is None, (name, method, ascii(line[:3000]))
+            sightings += json.dumps(payload)[1:6] in line
+    out, err = server.communicate()
+    assert (server.returncode, out, err) == (0, "", "")
+    assert sightings > outputs / 4
+    count("terminal payloads", outputs=outputs, payloads=0)
 
 
 # What else reaches a message: command lines, settings, what servers say.
