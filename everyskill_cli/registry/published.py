@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
 from everyskill_cli.chain import verify
 from everyskill_cli.database.queries import pins, versions
 from everyskill_cli.errors import IntegrityFailure
 from everyskill_cli.model import Pin
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.pages import list_skills
-
-if TYPE_CHECKING:
-    from everyskill_cli.database.engine import Transaction
 
 
 def list_published(
@@ -34,28 +28,25 @@ def list_published(
         for skill in page.items
         if skill.published_version is not None
     ]
-    with registry.database.reading() as tx:
-        own = versions.registry_id(tx) or ""
-        found = _find(tx, places)
-    return [pin for pin in found if _is_right(own, pin)], page.next
+    return [pin for pin in _find(registry, places) if pin is not None], page.next
 
 
-def _find(tx: Transaction, places: list[tuple[str, int]]) -> list[Pin]:
+def _find(registry: Registry, places: list[tuple[str, int]]) -> list[Pin | None]:
+    """Read some versions; None stands for one that is not what was published, or is gone."""
     try:
-        found = pins.find(tx, places)
-    except IntegrityFailure:  # one of them cannot be read, and says so for all
-        found = {place: pin for place in places for pin in _readable(tx, place)}
-    return [found[place] for place in places if place in found]
+        with registry.database.reading() as tx:
+            own = versions.registry_id(tx) or ""
+            found = pins.find(tx, places)
+    except IntegrityFailure:  # one of them cannot be read, and that is said for all
+        if len(places) == 1:
+            return [None]
+        return [pin for place in places for pin in _find(registry, [place])]
+    return [found[place] if _is_right(own, found.get(place)) else None for place in places]
 
 
-def _readable(tx: Transaction, place: tuple[str, int]) -> Iterable[Pin]:
-    try:
-        return list(pins.find(tx, [place]).values())
-    except IntegrityFailure:
-        return ()
-
-
-def _is_right(own: str, pin: Pin) -> bool:
+def _is_right(own: str, pin: Pin | None) -> bool:
+    if pin is None:
+        return False
     try:
         verify(own, pin)
     except IntegrityFailure:
