@@ -22,7 +22,6 @@ from mcp_types import PaginatedRequestParams, ReadResourceRequestParams, Request
 from pydantic import ConfigDict
 from sqlalchemy import text
 
-from everyskill_cli.database.engine import Database
 from everyskill_cli.model import Reference
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.publishing.decision import PublishOptions
@@ -214,7 +213,8 @@ NOWHERE = (
 
 
 async def find(server: Session) -> None:
-    assert server.client.protocol_version == "2026-07-28"
+    known = {"sqlite": "2026-07-28", "postgresql": "2025-11-25"}
+    assert server.client.protocol_version == known[server.registry.database.dialect]
     known = (await server.client.list_tools()).tools
     assert [tool.name for tool in known] == ["list", "show", "get", "rate", "use"]
     assert {tool.name for tool in known if tool.annotations.read_only_hint} == {
@@ -284,7 +284,7 @@ async def resources(server: Session) -> None:
         ("demo", "text/markdown"),
         ("a", "inode/directory"),
         ("bytes", "application/octet-stream"),
-    ] or [each["name"] for each in top["resources"]] == ["demo", "a", "bytes"]
+    ]
     below = await server.ask(ReadDirectory, "skill://demo/a")
     assert [each["uri"] for each in below["resources"]] == [
         "skill://demo/a/b",
@@ -296,7 +296,9 @@ async def resources(server: Session) -> None:
 
 
 async def skills(server: Session) -> None:
-    assert server.client.server_capabilities.extensions == {EXTENSION: {"directoryRead": True}}
+    declared = server.client.server_capabilities.extensions  # which the older handshake lacks
+    is_new = server.client.protocol_version == "2026-07-28"
+    assert declared == ({EXTENSION: {"directoryRead": True}} if is_new else None)
     found = (await server.ask(ListSkills, ""))["skills"]
     assert [each["uri"] for each in found] == [
         "skill://demo/SKILL.md",
@@ -352,6 +354,9 @@ async def hostile(server: Session) -> None:
     for uri in NOWHERE:
         error = await server.no_resource(uri)
         assert error.data["type"] == "NotFound", uri
+    with pytest.raises(MCPError) as failed:
+        await server.client.list_resources(cursor="nowhere")
+    assert failed.value.code == -32602
     for unknown in ("publish", "\x1b[31m", "x" * 10_000):
         with pytest.raises(MCPError) as failed:
             await server.client.call_tool(unknown, {})
@@ -359,11 +364,11 @@ async def hostile(server: Session) -> None:
 
 
 async def at_once(server: Session) -> None:
-    calls = [server.call("use", skill="demo@1", external_id=str(n % 10)) for n in range(20)]
-    calls += [server.call("get", skill="demo", path="a/long") for _ in range(10)]
+    calls = [server.call("use", skill="demo@1", external_id=str(n % 5)) for n in range(10)]
+    calls += [server.call("get", skill="demo", path="a/long") for _ in range(5)]
     done = await asyncio.gather(*calls)
-    assert sum(each.get("status") == "recorded" for each in done) == 10
-    assert (await server.call("show", skill="demo@1"))["summary"]["uses"] == 10
+    assert sum(each.get("status") == "recorded" for each in done) == 5
+    assert (await server.call("show", skill="demo@1"))["summary"]["uses"] == 5
 
 
 async def damaged(server: Session) -> None:
@@ -385,49 +390,23 @@ async def damaged(server: Session) -> None:
     assert (gone["status"], gone["warnings"][0]["rule"]) == ("yanked", "yanked")
 
 
-STORY = (find, read, resources, skills, rate_and_use, hostile, at_once, damaged)
-
-
-def test_a_client_finds_reads_verifies_rates_and_records(registry, tmp_path, everyskill, count):
-    async def story() -> None:
-        async with session(registry, tmp_path, everyskill) as server:
-            for step in STORY:
-                await step(server)
-
-    run(story)
-    count("MCP", stories=1, refused_calls=len(WRONG), refused_addresses=len(NOWHERE))
-
-
-def test_a_registry_that_is_changed_under_a_server(registry, tmp_path, everyskill):
-    """What dies, is locked or upgraded meanwhile is said, and works again once it is there."""
-
-    async def story() -> None:
-        async with session(registry, tmp_path, everyskill, mode="legacy") as server:
-            assert server.client.protocol_version == "2025-11-25"
-            assert (await server.ask(ListSkills, ""))["skills"][0]["uri"] == "skill://demo/SKILL.md"
-            await server.call("show", skill="demo")
-            with registry.database.writing() as tx:
-                was = tx.scalar(text("SELECT version_num FROM everyskill_revision"))
-            revision("9999")
-            for tool, arguments in (
-                ("show", {"skill": "demo"}),
-                ("use", {"skill": "demo"}),
-                ("get", {"skill": "demo"}),
-            ):
-                error = await server.refused(tool, **arguments)
-                assert error["type"] == "NotReady"
-            failed = await server.no_resource("skill://demo/SKILL.md", -32603)
-            assert failed.data["type"] == "NotReady"
-            revision(was)
-            if registry.database.dialect == "postgresql":
-                cut(registry.database)
-            assert (await server.call("use", skill="demo"))["status"] == "recorded"
+async def changed(server: Session) -> None:
+    """What dies or is upgraded meanwhile is said, and works again once it is there."""
+    database = server.registry.database
 
     def revision(number: str) -> None:
-        with registry.database.writing() as tx:
+        with database.writing() as tx:
             tx.execute(text("UPDATE everyskill_revision SET version_num = :n"), {"n": number})
 
-    def cut(database: Database) -> None:
+    with database.reading() as tx:
+        was = tx.scalar(text("SELECT version_num FROM everyskill_revision"))
+    revision("9999")
+    for tool in ("show", "use", "get"):
+        assert (await server.refused(tool, skill="demo"))["type"] == "NotReady"
+    failed = await server.no_resource("skill://demo/SKILL.md", -32603)
+    assert failed.data["type"] == "NotReady"
+    revision(was)
+    if database.dialect == "postgresql":
         with database.reading() as tx:
             tx.execute(
                 text(
@@ -435,8 +414,22 @@ def test_a_registry_that_is_changed_under_a_server(registry, tmp_path, everyskil
                     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
             )
+    assert (await server.call("use", skill="demo"))["status"] == "recorded"
+
+
+STORY = (find, read, resources, skills, rate_and_use, hostile, at_once, damaged, changed)
+
+
+def test_a_client_finds_reads_verifies_rates_and_records(registry, tmp_path, everyskill, count):
+    mode = "auto" if registry.database.dialect == "sqlite" else "legacy"  # both handshakes
+
+    async def story() -> None:
+        async with session(registry, tmp_path, everyskill, mode=mode) as server:
+            for step in STORY:
+                await step(server)
 
     run(story)
+    count("MCP", stories=1, refused_calls=len(WRONG), refused_addresses=len(NOWHERE))
 
 
 @pytest.fixture
@@ -509,16 +502,14 @@ def greeted(everyskill: Any, registry: Registry) -> subprocess.Popen[str]:
 
 
 def test_how_it_ends(everyskill, empty):
-    """With stdin, with Ctrl-C and with its reader: at once, with code 0 and without a word."""
-    closed, stopped, unread = (greeted(everyskill, empty) for _ in range(3))
-    assert closed.communicate(timeout=10) == ("", "")
+    """With Ctrl-C and with its reader, as with stdin: at once, with code 0 and without a word."""
+    stopped, unread = (greeted(everyskill, empty) for _ in range(2))
     stopped.send_signal(signal.SIGINT)
     assert stopped.wait(10) == 0
     unread.stdout.close()
     unread.stdin.write(json.dumps({"jsonrpc": "2.0", "id": 2, "method": "ping"}) + "\n")
     unread.stdin.flush()
     assert unread.wait(10) == 0
-    assert [each.returncode for each in (closed, stopped, unread)] == [0, 0, 0]
     assert stopped.stderr.read() + unread.stderr.read() == ""
 
 

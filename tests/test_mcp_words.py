@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from everyskill_cli.cli import render
 from everyskill_cli.errors import IntegrityFailure, NotFound, UsageError
-from everyskill_cli.mcp import addresses, arguments, schemas
+from everyskill_cli.mcp import addresses, arguments, resources, schemas, skills
 from everyskill_cli.mcp.addresses import Folder
 from everyskill_cli.mcp.tools import tools
 from everyskill_cli.model import FileEntry, Pin, Reference
@@ -219,6 +219,27 @@ def test_parts_make_the_whole(registry, limit):
         assert (end.text or end.base64 or "", end.next) == ("", None)
         with pytest.raises(UsageError):
             get(registry, Reference("demo"), path, size + 1, limit)
+
+
+def test_pages_hold_everything_once(registry, tmp_path):
+    """By the cursor, also past skills that publish nothing or are none of the extension's."""
+    (tmp_path / "note.txt").write_text("A note.\n")
+    publish(registry, [tmp_path / "note.txt"], PublishOptions())
+    publish(registry, [write_skill(tmp_path, "draft")], PublishOptions(draft=True))
+    publish(registry, [write_skill(tmp_path, "other")], PublishOptions())
+    for listing, key, wanted in (
+        (resources.listing, "resources", ["demo", "note", "other"]),
+        (skills.listing, "skills", ["demo", "other"]),
+    ):
+        found: list[str] = []
+        cursor: str | None = None
+        for _ in range(4):
+            page = listing(registry, cursor, 1)
+            found += [each["uri"].split("/")[2] for each in page[key]]
+            cursor = page.get("nextCursor")
+        assert (found, cursor) == (wanted, None)
+        with pytest.raises(UsageError):
+            listing(registry, "/nowhere", 1)
 
 
 def test_rows_that_were_changed_are_not_offered(registry, tmp_path):

@@ -363,14 +363,18 @@ SAID_TO_AN_AGENT: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-def test_an_agent_and_its_log(scene: Scene, count: Count, everyskill: Everyskill) -> None:
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.long), 6])
+def test_an_agent_and_its_log(
+    scene: Scene, count: Count, everyskill: Everyskill, step: int
+) -> None:
     """What `everyskill mcp` writes is JSON and clean, to its client and on stderr."""
     server = everyskill.start("mcp")
     assert server.stdin is not None and server.stdout is not None
+    server.stdin.write("no JSON\n\x1b[31m\n[[[\n")  # which gets no answer
     hello = {"protocolVersion": "2025-11-25", "capabilities": {}}
     client = {"clientInfo": {"name": "test", "version": "1"}}
     outputs = sightings = 0
-    for name, payload in {"": "plain", **dict(list(PAYLOADS.items())[1::3])}.items():
+    for name, payload in {"": "plain", **dict(list(PAYLOADS.items())[::step])}.items():
         poison(scene, payload)
         asked = [*SAID_TO_AN_AGENT] if name else [("initialize", {**hello, **client})]
         if not re.search("[\ud800-\udfff]", payload):  # which is no JSON, and gets no answer

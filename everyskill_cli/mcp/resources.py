@@ -19,9 +19,9 @@ WARNINGS: Final = "everyskill/warnings"
 FOLDER_TYPE: Final = "inode/directory"
 
 
-def listing(registry: Registry, cursor: str | None) -> JsonObject:
+def listing(registry: Registry, cursor: str | None, limit: int = PAGE) -> JsonObject:
     """Give a page of the main files of what is published."""
-    found, after = list_published(registry, PAGE, cursor)
+    found, after = list_published(registry, limit, cursor)
     files = [_resource(Folder(pin, is_pinned=False), main_file(pin)) for pin in found]
     return {"resources": files} | ({} if after is None else {"nextCursor": after})
 

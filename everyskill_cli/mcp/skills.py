@@ -24,12 +24,12 @@ from everyskill_cli.skill.plain_yaml import core_value
 EXTENSION: Final = "io.modelcontextprotocol/skills"
 
 
-def listing(registry: Registry, cursor: str | None) -> JsonObject:
+def listing(registry: Registry, cursor: str | None, limit: int = PAGE) -> JsonObject:
     """Give a page of what is published and is a skill by the extension.
 
     One whose SKILL.md is to be read and cannot be is left out: who asks for it is told why.
     """
-    found, after = list_published(registry, PAGE, cursor)
+    found, after = list_published(registry, limit, cursor)
     folders = [Folder(pin, is_pinned=False) for pin in found if why_no_skill(pin) is None]
     entries = [entry for entry in _entries(registry, folders) if entry is not None]
     return {"skills": entries} | ({} if after is None else {"nextCursor": after})
@@ -68,8 +68,8 @@ def _entries(registry: Registry, folders: Sequence[Folder]) -> list[JsonObject |
         except EveryskillError:
             return None
 
-    if not folders:
-        return []
+    if all(_is_plain(folder.pin.version.metadata["frontmatter"]) for folder in folders):
+        return list(map(make, folders))  # and the store is not even opened
     with ThreadPoolExecutor(registry.store.jobs, "everyskill-entries") as pool:
         return list(pool.map(make, folders))
 
