@@ -55,7 +55,8 @@ def search(
             )
         hits = queries.find(tx, terms, wanted, limit + 1, place, bounds)
         found = queries.read(tx, hits[:limit])
-        near = queries.near(tx, _as_slug(words)) if not hits and place is None else []
+        is_none = not hits and place is None and not queries.find(tx, terms, Filters(), 1, None)
+        near = queries.near(tx, _as_slug(words)) if is_none else []
     return SearchPage(
         items=tuple(_hit(hit, found[hit.id], terms) for hit in hits[:limit] if hit.id in found),
         next=_token(hits[limit - 1]) if len(hits) > limit else None,
@@ -112,11 +113,12 @@ def _as_slug(words: str) -> str:
 
 def _alike(typed: str, slugs: list[str]) -> list[str]:
     """Choose slugs that are, or one part of which is, written nearly so: the nearest first."""
-    parts = grams(typed)
-    ranked = sorted((-_likeness(parts, slug), slug) for slug in slugs)
+    groups, is_word = grams(typed), "-" not in typed
+    ranked = sorted((-_likeness(groups, slug, is_word=is_word), slug) for slug in slugs)
     return [slug for likeness, slug in ranked[:SUGGESTED] if -likeness >= ALIKE]
 
 
-def _likeness(typed: set[str], slug: str) -> float:
-    wholes = (slug, *slug.split("-"))
+def _likeness(typed: set[str], slug: str, *, is_word: bool) -> float:
+    """Compare groups of characters; a single word with the parts of a slug as well."""
+    wholes = (slug, *slug.split("-")) if is_word else (slug,)
     return max(2 * len(typed & own) / (len(typed) + len(own)) for own in map(grams, wholes))

@@ -40,11 +40,16 @@ def narrowed(connection: Connection, filters: Filters, few: int) -> list[ColumnE
     """
     found = by_rows(connection, filters)
     question = matching.Question(terms(connection, filters))
-    if not question.terms or not matching.is_indexed(connection):
-        return found
-    if matching.amount(connection, question, few) < few:
-        hits = matching.hits(connection, question)
-        found.append(skills.c.id.in_(select(hits.c.skill_id)))
+    if question.terms and matching.is_indexed(connection):
+        if matching.amount(connection, question, few) < few:
+            hits = matching.hits(connection, question)
+            return [*found, skills.c.id.in_(select(hits.c.skill_id))]
+    elif filters.min_rating is not None:
+        rated = select(skills.c.id).where(filters.min_rating <= RATING).limit(few)
+        counted = select(func.count()).select_from(rated.subquery())
+        if (connection.scalar(counted) or 0) < few:
+            best = rated.cte("best").prefix_with("MATERIALIZED")
+            return [*found, skills.c.id.in_(select(best.c.id))]
     return found
 
 

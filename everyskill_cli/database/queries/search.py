@@ -147,8 +147,9 @@ class _Search(NamedTuple):
         To its full-text table every question is a new one: asking it about one skill after the
         other gathers all that begin with a word each time.
         """
-        number = select(skill_search.c.number).where(skill_search.c.skill_id == skills.c.id)
-        words = select(skill_words.c.words).where(skill_words.c.rowid == number.scalar_subquery())
+        own = skill_search.c.skill_id == skills.c.id
+        number = select(skill_search.c.number).where(own).correlate(skills).scalar_subquery()
+        words = select(skill_words.c.words).where(skill_words.c.rowid == number).correlate(skills)
         statement = (
             select(_PLACE, skills.c.slug, skills.c.id, self._is_rated(), words.scalar_subquery())
             .where(*self._behind())
