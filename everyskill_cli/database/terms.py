@@ -39,6 +39,7 @@ UNSPACED: Final = (
 _SPLIT: Final = re.compile(f"[\\u0000{SEPARATORS}\\ud800-\\udfff]+")
 _ACCENTS: Final = re.compile("[\u0300-\u036f]")
 _UNSPACED: Final = re.compile(f"[{UNSPACED}]")
+_HANGUL: Final = re.compile("[\uac00-\ud7a3]")  # of which two make a word, and a third its case
 _PARTS: Final = re.compile(f"[{UNSPACED}]+|[^{UNSPACED}]+")
 
 
@@ -70,7 +71,8 @@ def terms_of(text: str) -> list[Term]:
 def _terms(word: str) -> Iterator[Term]:
     for part in _PARTS.findall(word):
         if _UNSPACED.match(part) is None:
-            yield Term(part[:WORD_MAX], len(part) >= PREFIX_MIN)
+            is_long = len(part) >= PREFIX_MIN or _HANGUL.match(part) is not None
+            yield Term(part[:WORD_MAX], is_long)
         elif len(part) == 1:
             yield Term(part, is_prefix=True)
         else:

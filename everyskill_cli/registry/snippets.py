@@ -59,7 +59,10 @@ def _marks(wanted: re.Pattern[str], line: str, most: int | None = None) -> tuple
     found = []
     for match in wanted.finditer(folded):
         start, end = match.span()
-        found.append(Mark(at[start], at[end - 1] + 1) if at else Mark(start, end))
+        if at:  # accents behind the last letter belong to it
+            behind = at[end] if end < len(at) else len(line)
+            start, end = at[start], max(behind, at[end - 1] + 1)
+        found.append(Mark(start, end))
         if len(found) == most:
             break
     return tuple(found)

@@ -50,6 +50,14 @@ def is_indexed(connection: Connection) -> bool:
     return connection.scalar(text(found)) is not None
 
 
+def is_stale(connection: Connection) -> bool:
+    """Tell whether words wait for the next writer: on SQLite, after somebody wrote by hand."""
+    if connection.dialect.name == "postgresql":
+        return False
+    found = "SELECT 1 FROM skill_search WHERE is_stale = 1 LIMIT 1"
+    return connection.scalar(text(found)) is not None
+
+
 def hits(connection: Connection, question: Question) -> CTE:
     """Select the ids of all skills that meet a question, at once and before anything else."""
     statement = select(skill_search.c.skill_id).where(meets(connection, question))

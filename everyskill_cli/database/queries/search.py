@@ -12,7 +12,18 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Integer, func, literal, literal_column, select, true, tuple_
+from sqlalchemy import (
+    Connection,
+    Integer,
+    LargeBinary,
+    cast,
+    func,
+    literal,
+    literal_column,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.sql import ColumnElement
 
 from everyskill_cli.database.queries import filters, matching
@@ -182,10 +193,16 @@ class _Search(NamedTuple):
 
 def read(connection: Connection, hits: Sequence[Hit]) -> dict[str, Found]:
     """Read what is said of hits, by id; one that was deleted meanwhile is absent."""
-    content = func.coalesce(func.substr(skills.c.content, 1, CONTENT), "").label("text")
-    statement = summaries().add_columns(skills.c.id, content)
+    content: ColumnElement[Any] = func.substr(skills.c.content, 1, CONTENT)
+    if connection.dialect.name == "sqlite":  # as bytes: somebody may have spoilt it
+        content = cast(content, LargeBinary)
+    statement = summaries().add_columns(skills.c.id, content.label("begins"))
     rows = connection.execute(statement.where(skills.c.id.in_([hit.id for hit in hits])))
-    return {row.id: Found(record(SkillSummary, row), row.text) for row in rows}
+    return {row.id: Found(record(SkillSummary, row), _text(row.begins)) for row in rows}
+
+
+def _text(stored: str | bytes | None) -> str:
+    return stored.decode(errors="replace") if isinstance(stored, bytes) else stored or ""
 
 
 def near(connection: Connection, slug: str, most: int = NEAR_MAX) -> list[str]:
