@@ -55,7 +55,12 @@ def _pattern(terms: list[Term]) -> re.Pattern[str]:
 
 
 def _marks(wanted: re.Pattern[str], line: str, most: int | None = None) -> tuple[Mark, ...]:
-    folded, at = _folded(line)
+    folded = fold(line)
+    if wanted.search(folded) is None:
+        return ()
+    at: list[int] = []
+    if not line.isascii():
+        folded, at = _by_signs(line)
     found = []
     for match in wanted.finditer(folded):
         start, end = match.span()
@@ -68,12 +73,11 @@ def _marks(wanted: re.Pattern[str], line: str, most: int | None = None) -> tuple
     return tuple(found)
 
 
-def _folded(line: str) -> tuple[str, list[int]]:
-    """Fold a text, and say for each character where it comes from; of ASCII that is its place."""
-    if line.isascii():
-        return fold(line), []
-    pieces = [(fold(sign), place) for place, sign in enumerate(line)]
-    return "".join(piece for piece, _ in pieces), [place for piece, place in pieces for _ in piece]
+def _by_signs(line: str) -> tuple[str, list[int]]:
+    """Fold a text sign by sign, and say for each of its letters from which place it comes."""
+    known = {sign: fold(sign) for sign in set(line)}
+    pieces = [known[sign] for sign in line]
+    return "".join(pieces), [place for place, piece in enumerate(pieces) for _ in piece]
 
 
 def _cut(line: str, hit: int) -> str:
