@@ -18,6 +18,7 @@ from everyskill_cli.cli.render import (
     checking,
     cleaning,
     differing,
+    finding,
     installing,
     lists,
     verbs,
@@ -40,7 +41,7 @@ from tests.samples import ANSWERS, ROOT, filled, hints_of
 DOCUMENT = (ROOT / "docs/json.md").read_text(encoding="utf-8")
 PIPE = DOCUMENT.partition("## Text in a pipe")[2]
 # What goes in, or between rooms, and is never printed.
-NOT_PRINTED = {"Head", "NewSkill", "Opinion", "Pin", "Reference"}
+NOT_PRINTED = {"Filters", "Head", "NewSkill", "Opinion", "Pin", "Reference"}
 
 
 def documented() -> dict[str, dict[str, str]]:
@@ -128,6 +129,7 @@ def test_the_error_object_is_documented() -> None:
     ("command", "columns"),
     [
         ("list", lists.SKILL_COLUMNS),
+        ("search", finding.FOUND_COLUMNS),
         ("versions", lists.VERSION_COLUMNS),
         ("ratings", lists.RATING_COLUMNS),
         ("show --files", lists.FILE_COLUMNS),

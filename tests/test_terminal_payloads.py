@@ -42,6 +42,7 @@ LINES: dict[str, list[list[str]]] = {
     "show": [["demo"], ["demo", "--files"], ["demo@2"], ["demo", "--content"]],
     "rate": [["demo", "4"]],
     "list": [[], ["--installed"]],
+    "search": [["demo"], ["demo", "--tag", "absent"]],
     "versions": [["demo"]],
     "diff": [["demo@1", "demo@2"], ["demo", "SKILL"], ["demo", "EVIL"], ["demo@1", "--stat"]],
     "ratings": [["demo"]],
@@ -66,7 +67,18 @@ LINES: dict[str, list[list[str]]] = {
     "config": [[]],
     "upgrade": [[]],
 }
-READING = ("show", "list", "versions", "diff", "ratings", "outdated", "verify", "doctor", "config")
+READING = (
+    "show",
+    "list",
+    "search",
+    "versions",
+    "diff",
+    "ratings",
+    "outdated",
+    "verify",
+    "doctor",
+    "config",
+)
 
 TOLD = {  # the columns that hold what somebody said; the rest is made by the program
     "users": ("email", "name", "db_login"),

@@ -23,6 +23,7 @@ COMMANDS = (  # in the order of the help; each is a function of its name in a mo
     "show",
     "rate",
     "list",
+    "search",
     "versions",
     "diff",
     "ratings",

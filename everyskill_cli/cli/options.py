@@ -89,6 +89,18 @@ def prose(text: str) -> str:
     return text
 
 
+def email(text: str) -> str:
+    """Read somebody's address, as it is stored."""
+    return prose(text).strip().lower()
+
+
+def rating(text: str) -> int:
+    """Read an average of stars as hundredths, as it is stored."""
+    if not re.fullmatch(r"[1-4](\.[0-9]{1,2})?|5(\.00?)?", text):
+        raise typer.BadParameter(f"{text!r} is not a number of stars from 1 to 5, such as 4.5.")
+    return round(float(text) * 100)
+
+
 def reason(text: str) -> str:
     """Read why something is done that nobody does without a reason."""
     if not text.strip():
@@ -186,6 +198,24 @@ After = Annotated[
         parser=prose,
         metavar="PLACE",
         help="Go on behind this place: 'next' of a page.",
+    ),
+]
+Tags = Annotated[
+    list[str] | None,
+    typer.Option("--tag", parser=slug, metavar="TAG", help="With this tag; repeat for more."),
+]
+Category = Annotated[
+    str | None,
+    typer.Option("--category", parser=slug, metavar="NAME", help="In this category."),
+]
+Author = Annotated[
+    str | None,
+    typer.Option("--author", parser=email, metavar="EMAIL", help="First published by this person."),
+]
+MinRating = Annotated[
+    Any,  # an int; see Skill
+    typer.Option(
+        "--min-rating", parser=rating, metavar="STARS", help="Rated so or better, such as 4.5."
     ),
 ]
 Skill = Annotated[

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from everyskill_cli.model.installs import *
     from everyskill_cli.model.records import *
     from everyskill_cli.model.reports import *
+    from everyskill_cli.model.searching import *
     from everyskill_cli.model.verifying import *
     from everyskill_cli.model.words import *
 
@@ -133,6 +134,12 @@ _HOMES = {
         "DiffSide",
         "FieldChange",
         "FileDiff",
+    ),
+    "searching": (
+        "Filters",
+        "Mark",
+        "SearchHit",
+        "SearchPage",
     ),
     "reports": (
         "Check",

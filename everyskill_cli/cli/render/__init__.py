@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         RateAnswer,
         RatingPage,
         ReleaseAnswer,
+        SearchPage,
         ShowAnswer,
         SkillPage,
         UpgradeAnswer,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
         | UseAnswer
         | ShowAnswer
         | SkillPage
+        | SearchPage
         | VersionPage
         | DiffAnswer
         | RatingPage
