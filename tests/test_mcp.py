@@ -182,6 +182,14 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("get", {"skill": "demo", "offset": -1}),
     ("get", {"skill": "demo", "limit": 10**30}),
     ("get", {"skill": "demo", "offset": 10**6}),
+    ("search", {}),
+    ("search", {"words": "..."}),
+    ("search", {"words": ["demo"]}),
+    ("search", {"words": "demo", "tags": "x"}),
+    ("search", {"words": "demo", "tags": ["A"]}),
+    ("search", {"words": "demo", "min_rating": 5.5}),
+    ("search", {"words": "demo", "min_rating": "4"}),
+    ("search", {"words": "demo", "after": "nowhere"}),
     ("list", {"sort": ["rating"]}),
     ("list", {"limit": True}),
     ("list", {"after": "nowhere"}),
@@ -216,8 +224,9 @@ async def find(server: Session) -> None:
     known = {"sqlite": "2026-07-28", "postgresql": "2025-11-25"}
     assert server.client.protocol_version == known[server.registry.database.dialect]
     known = (await server.client.list_tools()).tools
-    assert [tool.name for tool in known] == ["list", "show", "get", "rate", "use"]
+    assert [tool.name for tool in known] == ["search", "list", "show", "get", "rate", "use"]
     assert {tool.name for tool in known if tool.annotations.read_only_hint} == {
+        "search",
         "list",
         "show",
         "get",
@@ -232,6 +241,12 @@ async def find(server: Session) -> None:
             "list", "--sort", "name", "-n", "2", "--json", env=environment(server.registry)
         ).json
     )
+    found = await server.call("search", words="what inner does", limit=5)
+    assert [(hit["slug"], hit["matched"]) for hit in found["items"]] == [("other", "text")]
+    assert found == server.printed("search", "what", "inner", "does")
+    assert (await server.call("search", words="iner"))["items"] == []
+    wanted = {"author": "ANN@example.org", "min_rating": 4.5}
+    assert (await server.call("list", **wanted))["items"] == []
     rest = await server.call("list", sort="name", limit=100, after=page["next"])
     assert [item["slug"] for item in rest["items"]] == ["other", "unborn"]
     shown = await server.call("show", skill="demo")

@@ -362,6 +362,7 @@ def test_what_the_program_makes_itself(scene: Scene, count: Count, table: str, c
 
 
 SAID_TO_AN_AGENT: list[tuple[str, dict[str, Any]]] = [
+    ("tools/call", {"name": "search", "arguments": {"words": "demo"}}),
     ("tools/call", {"name": "list", "arguments": {}}),
     *(
         ("tools/call", {"name": name, "arguments": {"skill": "demo"}})

@@ -7,12 +7,12 @@ on the command line.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from everyskill_cli.errors import UsageError
-from everyskill_cli.model import EXTERNAL_ID_MAX, TEXT_MAX, JsonObject, Reference, is_slug
+from everyskill_cli.model import EXTERNAL_ID_MAX, TAGS_MAX, TEXT_MAX, JsonObject, Reference, is_slug
 
 SKILL: Final = "SLUG, or SLUG@VERSION: a number, latest, published or draft."
 
@@ -158,16 +158,47 @@ def external_id(about: str) -> Argument:
 
 
 def slug(name: str, about: str) -> Argument:
-    """Take a slug."""
+    """Take a slug, a tag or a category: they share one rule."""
+    return Argument(name, {"type": "string", "description": about}, _slug)
 
-    def check(value: Any) -> str:
-        if not is_slug(text := _text(value)):
-            raise ValueError(
-                f"{text!a:.80} is not 1-64 of a-z and 0-9 in groups joined by one hyphen"
-            )
-        return text
 
-    return Argument(name, {"type": "string", "description": about}, check)
+def slugs(name: str, about: str) -> Argument:
+    """Take a list of slugs, in any order."""
+
+    def check(value: Any) -> tuple[str, ...]:
+        if not isinstance(value, list):
+            raise ValueError(f"{value!a:.50} is not a list")
+        found = sorted({_slug(each) for each in value})
+        if len(found) > TAGS_MAX:
+            raise ValueError(f"there are {len(found)}; {TAGS_MAX} are allowed")
+        return tuple(found)
+
+    schema = {
+        "type": "array",
+        "items": {"type": "string"},
+        "maxItems": TAGS_MAX,
+        "description": about,
+    }
+    return Argument(name, schema, check, ())
+
+
+def email(name: str, about: str) -> Argument:
+    """Take somebody's address, as it is stored."""
+    taken = prose(name, about)
+    return replace(taken, read=lambda value: taken.read(value).strip().lower())
+
+
+def stars(name: str, about: str) -> Argument:
+    """Take an average of stars, and give it as it is stored: × 100."""
+
+    def check(value: Any) -> int:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not 1 <= value <= 5:
+            raise ValueError(f"{value!a:.50} is not a number of stars from 1 to 5, such as 4.5")
+        return round(float(value) * 100)
+
+    schema = {"type": "number", "minimum": 1, "maximum": 5, "description": about}
+    return Argument(name, schema, check)
 
 
 def choice(name: str, words: Sequence[str], about: str) -> Argument:
@@ -203,6 +234,12 @@ def place(name: str, about: str) -> Argument:
 def file_name(name: str, about: str) -> Argument:
     """Take the path of a file in a skill; a manifest knows which there are."""
     return Argument(name, {"type": "string", "description": about}, _text)
+
+
+def _slug(value: Any) -> str:
+    if not is_slug(text := _text(value)):
+        raise ValueError(f"{text!a:.80} is not 1-64 of a-z and 0-9 in groups joined by one hyphen")
+    return text
 
 
 def _text(value: Any) -> str:

@@ -15,7 +15,7 @@ from everyskill_cli.mcp.tools import UNTRUSTED, Tool, tools
 
 INSTRUCTIONS: Final = (
     "A registry of agent skills: folders with a SKILL.md that say how to do a kind of"
-    " work. Find one (list, show), get its SKILL.md and its files (get: verified), follow"
+    " work. Find one (search, list, show), get its SKILL.md and its files (get: verified), follow"
     " it, record that you used it (use), and rate it once you know whether it helped (rate). "
     + UNTRUSTED
 )

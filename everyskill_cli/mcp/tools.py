@@ -8,14 +8,16 @@ from typing import Any, Final
 
 from everyskill_cli.errors import EveryskillError, UsageError
 from everyskill_cli.mcp import arguments
-from everyskill_cli.mcp.arguments import Argument
+from everyskill_cli.mcp.arguments import REQUIRED, Argument
 from everyskill_cli.model import (
     HOURS_MAX,
     Access,
+    Filters,
     GetAnswer,
     Opinion,
     PublishAnswer,
     RateAnswer,
+    SearchPage,
     ShowAnswer,
     SkillPage,
     UseAnswer,
@@ -26,6 +28,7 @@ from everyskill_cli.registry.pages import list_skills
 from everyskill_cli.registry.publishing.decision import PublishOptions
 from everyskill_cli.registry.publishing.publish import incomplete, publish
 from everyskill_cli.registry.rate import rate
+from everyskill_cli.registry.search import search
 from everyskill_cli.registry.show import show
 from everyskill_cli.registry.use import Use, record
 
@@ -68,14 +71,27 @@ class Tool:
 
 def tools(*, allow_publish: bool) -> dict[str, Tool]:
     """Give the tools by name."""
-    found = [_LIST, _SHOW, _GET, _RATE, _USE]
+    found = [_SEARCH, _LIST, _SHOW, _GET, _RATE, _USE]
     if allow_publish:
         found.append(_PUBLISH)
     return {tool.name: tool for tool in found}
 
 
+def _wanted(given: Mapping[str, Any]) -> Filters:
+    return Filters(
+        tags=given["tags"],
+        category=given["category"],
+        author=given["author"],
+        min_rating=given["min_rating"],
+    )
+
+
+def _search(registry: Registry, given: Mapping[str, Any]) -> SearchPage:
+    return search(registry, given["words"], _wanted(given), given["limit"], given["after"])
+
+
 def _list(registry: Registry, given: Mapping[str, Any]) -> SkillPage:
-    return list_skills(registry, given["sort"], given["limit"], given["after"])
+    return list_skills(registry, given["sort"], given["limit"], given["after"], _wanted(given))
 
 
 def _show(registry: Registry, given: Mapping[str, Any]) -> ShowAnswer:
@@ -112,6 +128,25 @@ def _publish(registry: Registry, given: Mapping[str, Any]) -> PublishAnswer:
     return publish(registry, [given["path"]], wanted)
 
 
+_PAGE: Final = (
+    arguments.slugs("tags", "Skills that have all these tags."),
+    arguments.slug("category", "Skills of this category."),
+    arguments.email("author", "Skills that this person (email address) published first."),
+    arguments.stars("min_rating", "Skills with this average of stars or a better one: 1 to 5."),
+    arguments.whole("limit", 1, 100, "Skills at most.", 20),
+    arguments.prose("after", "Go on behind this place: 'next' of the page before."),
+)
+_SEARCH: Final = Tool(
+    name="search",
+    title="Search skills",
+    about="Find skills that have every word, in their name, description, tags or text, the best"
+    " rated and most used first; a word of three letters or more also finds what begins so. Search"
+    " for few words: what the work is about. Nothing found: take fewer, or one of the"
+    f" suggestions. average_rating is stars × 100. {UNTRUSTED}",
+    takes=(arguments.prose("words", "What to search for.", REQUIRED), *_PAGE),
+    answer=SearchPage,
+    run=_search,
+)
 _LIST: Final = Tool(
     name="list",
     title="List skills",
@@ -121,8 +156,7 @@ _LIST: Final = Tool(
         arguments.choice(
             "sort", ("rating", "uses", "updated", "created", "name"), "In which order."
         ),
-        arguments.whole("limit", 1, 100, "Skills at most.", 20),
-        arguments.prose("after", "Go on behind this place: 'next' of the page before."),
+        *_PAGE,
     ),
     answer=SkillPage,
     run=_list,
