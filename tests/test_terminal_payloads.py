@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import struct
+import subprocess
 import sys
 import termios
 import threading
@@ -376,40 +377,68 @@ SAID_TO_AN_AGENT: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+class Agent:
+    """Who talks to a server, and gets an answer to everything, in JSON.
+
+    Attributes:
+        outputs: how many answers there were.
+    """
+
+    def __init__(self, server: subprocess.Popen[str]) -> None:
+        self._server = server
+        self.outputs = 0
+        assert server.stdin is not None
+        server.stdin.write("no JSON\n\x1b[31m\n[[[\n")  # which gets no answer
+        client = {"clientInfo": {"name": "test", "version": "1"}}
+        self.ask("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, **client})
+
+    def ask(self, method: str, params: dict[str, Any]) -> str:
+        """Send a request and give the line that answers it."""
+        server = self._server
+        assert server.stdin is not None and server.stdout is not None
+        self.outputs += 1
+        request = {"jsonrpc": "2.0", "id": self.outputs, "method": method, "params": params}
+        server.stdin.write(json.dumps(request) + "\n")
+        server.stdin.flush()
+        line = server.stdout.readline()
+        assert line, server.communicate()
+        assert json.loads(line)["id"] == self.outputs, line
+        assert "This is a bug" not in line, (method, params, line[:3000])
+        return line
+
+    def end(self) -> tuple[int, str, str]:
+        """Leave, and give the server's exit code and what else it said."""
+        said = self._server.communicate()
+        return self._server.returncode, *said
+
+
 @pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.long), 6])
 def test_an_agent_and_its_log(
     scene: Scene, count: Count, everyskill: Everyskill, step: int
 ) -> None:
     """What `everyskill mcp` writes is JSON and clean, to its client and on stderr."""
-    server = everyskill.start("mcp")
-    assert server.stdin is not None and server.stdout is not None
-    server.stdin.write("no JSON\n\x1b[31m\n[[[\n")  # which gets no answer
-    hello = {"protocolVersion": "2025-11-25", "capabilities": {}}
-    client = {"clientInfo": {"name": "test", "version": "1"}}
-    outputs = sightings = 0
-    for name, payload in {"": "plain", **dict(list(PAYLOADS.items())[::step])}.items():
+    agent = Agent(everyskill.start("mcp"))
+    sightings = 0
+    for name, payload in list(PAYLOADS.items())[2 % step :: step]:
         poison(scene, payload)
-        asked = [*SAID_TO_AN_AGENT] if name else [("initialize", {**hello, **client})]
-        if not re.search("[\ud800-\udfff]", payload):  # which is no JSON, and gets no answer
-            asked += [
-                ("tools/call", {"name": payload, "arguments": {}}),
-                ("tools/call", {"name": "show", "arguments": {"skill": payload, payload: 1}}),
-                ("resources/read", {"uri": f"skill://{payload}/{payload}"}),
-            ]
-        for method, params in asked:
-            outputs += 1
-            request = {"jsonrpc": "2.0", "id": outputs, "method": method, "params": params}
-            server.stdin.write(json.dumps(request) + "\n")
-            server.stdin.flush()
-            line = server.stdout.readline()
-            assert json.loads(line)["id"] == outputs, line
-            assert "This is a bug" not in line, (name, line)
+        for method, params in (
+            *SAID_TO_AN_AGENT,
+            ("tools/call", {"name": payload, "arguments": {}}),
+            ("tools/call", {"name": "show", "arguments": {"skill": payload, payload: 1}}),
+            ("resources/read", {"uri": f"skill://{payload}/{payload}"}),
+        ):
+            line = agent.ask(method, params)
             assert HIDDEN.search(line.rstrip("\n")) is None, (name, method, ascii(line[:3000]))
             sightings += json.dumps(payload)[1:6] in line
-    out, err = server.communicate()
-    assert (server.returncode, out, err) == (0, "", "")
-    assert sightings > outputs / 4
-    count("terminal payloads", outputs=outputs, payloads=0)
+    assert sightings > agent.outputs / 4
+    for depth in (60, 900, 50_000):  # what no program can write ends one answer, and no more
+        value = "[" * depth + "]" * depth
+        with unchecked(scene.restore()) as connection:
+            edit(connection, "skill_versions", "metadata", f'{{"frontmatter": {value}}}')
+        for method, params in SAID_TO_AN_AGENT:
+            agent.ask(method, params)
+    assert agent.end() == (0, "", "")
+    count("terminal payloads", outputs=agent.outputs, payloads=0)
 
 
 # What else reaches a message: command lines, settings, what servers say.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import mcp_types as types
@@ -11,7 +12,10 @@ from mcp.shared.exceptions import MCPError
 from everyskill_cli.errors import EveryskillError, NotFound, UsageError
 from everyskill_cli.mcp import arguments, resources, schemas, skills
 from everyskill_cli.mcp.desk import Desk
+from everyskill_cli.mcp.sending import sendable
 from everyskill_cli.mcp.tools import UNTRUSTED, Tool, tools
+from everyskill_cli.model import JsonObject
+from everyskill_cli.registry import Registry
 
 INSTRUCTIONS: Final = (
     "A registry of agent skills: folders with a SKILL.md that say how to do a kind of"
@@ -68,26 +72,31 @@ class Counter:
         try:
             given = arguments.read(tool.name, tool.takes, params.arguments or {})
             access = tool.access_for(given)
-            answer = await self._desk.do(lambda registry: tool.run(registry, given), access)
+            return await self._desk.do(lambda registry: self._done(registry, tool, given), access)
         except EveryskillError as error:
             return self._failure(error)
-        said = self._pen.answer(answer)
+
+    def _done(
+        self, registry: Registry, tool: Tool, given: Mapping[str, Any]
+    ) -> types.CallToolResult:
+        """Do it, and write the answer, in the thread of the request."""
+        answer = tool.run(registry, given)
+        said = sendable(self._pen.answer(answer))
         problem = tool.verdict(answer)
         if problem is not None:
             return self._failure(problem, said)
-        return types.CallToolResult(
-            content=[_text(self._pen.document(said))], structured_content=said
-        )
+        text = _text(self._pen.document(said))
+        return types.CallToolResult(content=[text], structured_content=said)
 
     def _failure(
-        self, error: EveryskillError, answer: dict[str, Any] | None = None
+        self, error: EveryskillError, answer: JsonObject | None = None
     ) -> types.CallToolResult:
         """Give our sentence and hint; behind them what was done nevertheless."""
         lines = [self._pen.visible(line) for line in (error.message, error.hint) if line]
         content = [_text("\n".join(lines))]
         if answer is not None:
             content.append(_text(self._pen.document(answer)))
-        said = self._pen.error(error) | ({} if answer is None else {"answer": answer})
+        said = sendable(self._pen.error(error)) | ({} if answer is None else {"answer": answer})
         return types.CallToolResult(content=content, structured_content=said, is_error=True)
 
 
@@ -99,41 +108,37 @@ class Shelf:
 
     async def list_resources(
         self, _context: Any, params: types.PaginatedRequestParams
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Give a page of main files."""
         return await self._do(lambda registry: resources.listing(registry, params.cursor))
 
-    async def list_templates(self, _context: Any, _params: Any) -> dict[str, Any]:
+    async def list_templates(self, _context: Any, _params: Any) -> JsonObject:
         """Say how addresses are made."""
         return resources.templates()
 
     async def read_resource(
         self, _context: Any, params: types.ReadResourceRequestParams
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Give a file, verified."""
         return await self._do(lambda registry: resources.reading(registry, params.uri))
 
     async def read_directory(
         self, _context: Any, params: types.ReadResourceRequestParams
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Give what lies directly in a folder of a version."""
         return await self._do(lambda registry: resources.directory(registry, params.uri))
 
-    async def list_skills(
-        self, _context: Any, params: types.PaginatedRequestParams
-    ) -> dict[str, Any]:
+    async def list_skills(self, _context: Any, params: types.PaginatedRequestParams) -> JsonObject:
         """Give a page of skills, each with its frontmatter and the digests of its files."""
         return await self._do(lambda registry: skills.listing(registry, params.cursor))
 
-    async def get_skill(
-        self, _context: Any, params: types.ReadResourceRequestParams
-    ) -> dict[str, Any]:
+    async def get_skill(self, _context: Any, params: types.ReadResourceRequestParams) -> JsonObject:
         """Give one skill."""
         return await self._do(lambda registry: skills.one(registry, params.uri))
 
-    async def _do(self, work: Any) -> dict[str, Any]:
+    async def _do(self, work: Callable[[Registry], JsonObject]) -> JsonObject:
         try:
-            found: dict[str, Any] = await self._desk.do(work)
+            found: JsonObject = await self._desk.do(lambda registry: sendable(work(registry)))
         except EveryskillError as error:
             raise _protocol_error(self._desk, error) from error
         return {"ttlMs": 0, "cacheScope": "private", "resultType": "complete", **found}
@@ -171,4 +176,4 @@ def _protocol_error(desk: Desk, error: EveryskillError) -> MCPError:
     is_asked_wrongly = isinstance(error, NotFound | UsageError)
     code = types.INVALID_PARAMS if is_asked_wrongly else types.INTERNAL_ERROR
     sentence = " ".join(desk.pen.visible(part) for part in (error.message, error.hint) if part)
-    return MCPError(code, sentence, desk.pen.error(error)["error"])
+    return MCPError(code, sentence, sendable(desk.pen.error(error)["error"]))

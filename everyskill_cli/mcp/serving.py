@@ -11,10 +11,11 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 import anyio
 from anyio import to_thread
@@ -25,6 +26,10 @@ from everyskill_cli.mcp import Pen
 from everyskill_cli.mcp.desk import Desk
 from everyskill_cli.mcp.server import make_server
 from everyskill_cli.settings import Settings
+
+_ESCAPE: Final = re.compile(
+    r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+)
 
 
 def run(settings: Settings, pen: Pen, *, allow_publish: bool) -> None:
@@ -52,7 +57,16 @@ class _Lines(anyio.AsyncFile[str]):
 
     async def readline(self) -> str:
         """Wait for the next line; nothing at the end."""
-        return await to_thread.run_sync(self.wrapped.readline, abandon_on_cancel=True)
+        line = await to_thread.run_sync(self.wrapped.readline, abandon_on_cancel=True)
+        return _ESCAPE.sub(_whole, line) if "\\u" in line else line
+
+
+def _whole(escape: re.Match[str]) -> str:
+    """Replace half a character: the SDK would pass the whole line by, and its sender would wait.
+
+    Programs in JavaScript write one where a text was cut inside of an emoji.
+    """
+    return r"\ufffd" if escape["half"] else escape[0]
 
 
 class _Wire(anyio.AsyncFile[str]):
