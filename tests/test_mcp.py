@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ from everyskill_cli.registry import Registry
 from everyskill_cli.registry.publishing.decision import PublishOptions
 from everyskill_cli.registry.publishing.publish import publish
 from everyskill_cli.registry.releasing.release import yank
+from everyskill_cli.registry.show import show
 from everyskill_cli.stores import content_key
 from tests.audit import audit_records
 from tests.commands import PROGRAM
@@ -465,6 +467,8 @@ def test_publish_only_where_it_was_allowed(empty, tmp_path, everyskill):
             assert "publish" in [tool.name for tool in (await server.client.list_tools()).tools]
             dry = await server.call("publish", path=str(folder), dry_run=True)
             assert dry["status"] == "would-publish"
+            assert (await server.call("list"))["items"] == []
+            assert (await server.refused("rate", skill="demo", stars=5))["code"] == 4
             assert not empty.exists
             done = await server.call("publish", path=str(folder), message="why", draft=True)
             assert (done["status"], done["results"][0]["version"]) == ("draft", 1)
@@ -516,16 +520,39 @@ def greeted(everyskill: Any, registry: Registry) -> subprocess.Popen[str]:
     return process
 
 
-def test_how_it_ends(everyskill, empty):
-    """With Ctrl-C and with its reader, as with stdin: at once, with code 0 and without a word."""
-    stopped, unread = (greeted(everyskill, empty) for _ in range(2))
-    stopped.send_signal(signal.SIGINT)
-    assert stopped.wait(10) == 0
+def say(process: subprocess.Popen[str], method: str, **params: Any) -> None:
+    """Send a request and do not wait."""
+    assert process.stdin is not None
+    request = {"jsonrpc": "2.0", "id": 2, "method": method, "params": params}
+    process.stdin.write(json.dumps(request) + "\n")
+    process.stdin.flush()
+
+
+def test_how_it_ends(everyskill, empty, tmp_path):
+    """With stdin, with Ctrl-C, with its reader: at once, in order, also while it waits for a lock.
+
+    What waited is not done.
+    """
+    publish(empty, [write_skill(tmp_path)], PublishOptions())
+    closed, stopped, unread = (greeted(everyskill, empty) for _ in range(3))
+    with empty.database.writing() as tx:
+        tx.execute(text("UPDATE skills SET category = NULL"))
+        for waiting in (closed, stopped):
+            say(waiting, "tools/call", name="use", arguments={"skill": "demo"})
+            say(waiting, "ping")
+            assert json.loads(waiting.stdout.readline())["result"] == {}
+        begun = time.monotonic()
+        stopped.send_signal(signal.SIGINT)
+        answers, errors = closed.communicate(timeout=10)
+        assert stopped.wait(10) == 0
+        assert time.monotonic() - begun < 5
+    assert (closed.returncode, errors, stopped.stderr.read()) == (0, "", "")
+    assert all("Connection closed" in line for line in answers.splitlines())
+    assert show(empty, Reference("demo")).skill.total_uses == 0
     unread.stdout.close()
-    unread.stdin.write(json.dumps({"jsonrpc": "2.0", "id": 2, "method": "ping"}) + "\n")
-    unread.stdin.flush()
+    say(unread, "ping")
     assert unread.wait(10) == 0
-    assert stopped.stderr.read() + unread.stderr.read() == ""
+    assert unread.stderr.read() == ""
 
 
 def test_without_the_extra(everyskill, tmp_path):
