@@ -35,7 +35,7 @@ from tests.commands import PROGRAM
 from tests.conftest import Everyskill
 from tests.registries import make_registry, write_skill
 
-SECONDS = 60.0  # after which a session that hangs fails
+SECONDS = 120.0  # after which a session that hangs fails
 EXTENSION = "io.modelcontextprotocol/skills"
 BINARY = bytes(range(256))
 HIDDEN = "plain \u202e hidden \x1b[31m and \U000e0041 tags"
@@ -543,15 +543,15 @@ def test_how_it_ends(everyskill, empty, tmp_path):
             assert json.loads(waiting.stdout.readline())["result"] == {}
         begun = time.monotonic()
         stopped.send_signal(signal.SIGINT)
-        answers, errors = closed.communicate(timeout=10)
-        assert stopped.wait(10) == 0
-        assert time.monotonic() - begun < 5
+        answers, errors = closed.communicate(timeout=25)
+        assert stopped.wait(25) == 0
+        assert time.monotonic() - begun < 20  # and the lock is waited for 30
     assert (closed.returncode, errors, stopped.stderr.read()) == (0, "", "")
     assert all("Connection closed" in line for line in answers.splitlines())
     assert show(empty, Reference("demo")).skill.total_uses == 0
     unread.stdout.close()
     say(unread, "ping")
-    assert unread.wait(10) == 0
+    assert unread.wait(25) == 0
     assert unread.stderr.read() == ""
 
 
