@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import (
     Connection,
@@ -28,7 +28,7 @@ from everyskill_cli.database.queries import records
 from everyskill_cli.database.terms import Term
 
 if TYPE_CHECKING:
-    from sqlalchemy import CTE
+    from sqlalchemy import CTE, Select, Subquery
     from sqlalchemy.sql import ColumnElement
 
 skill_search: Final = table(
@@ -81,12 +81,21 @@ def with_words(connection: Connection, skill_ids: Collection[str]) -> set[str]:
 
 def hits(connection: Connection, question: Question) -> CTE:
     """Select the ids of all skills that meet a question, at once and before anything else."""
+    return _ids(connection, question).cte("hits").prefix_with("MATERIALIZED")
+
+
+def some(connection: Connection, question: Question, most: int) -> Subquery:
+    """Select the ids of up to ``most`` skills that meet a question, whichever are found first."""
+    return _ids(connection, question).limit(most).subquery("some")
+
+
+def _ids(connection: Connection, question: Question) -> Select[Any]:
     statement = select(skill_search.c.skill_id).where(meets(connection, question))
-    if connection.dialect.name == "sqlite":
-        statement = statement.join_from(
-            skill_words, skill_search, skill_search.c.number == skill_words.c.rowid
-        )
-    return statement.cte("hits").prefix_with("MATERIALIZED")
+    if connection.dialect.name == "postgresql":
+        return statement
+    return statement.join_from(
+        skill_words, skill_search, skill_search.c.number == skill_words.c.rowid
+    )
 
 
 def amount(connection: Connection, question: Question, few: int) -> int:
