@@ -132,7 +132,7 @@ def is_hit(asked: str, said: str) -> bool:
     return said.startswith(asked) if len(asked) > 2 else said == asked
 
 
-QUESTIONS = ("alpha", "alph", "go", "c", "code review", "BETA gam", "e", "epsilon delta alpha", "x")
+QUESTIONS = ("alph", "go", "code review", "BETA gam", "epsilon delta alpha", "x")
 FILTERS = (
     ALL,
     Filters(tags=("one",)),
@@ -160,7 +160,7 @@ def test_every_way_finds_what_reading_everything_finds(
 def test_the_random_skills_are_worth_asking_for(filled: Registry) -> None:
     """Every question but the last finds some and not all, and filters leave some of them."""
     sizes = [len(expected(filled, words, ALL)) for words in QUESTIONS]
-    assert all(0 < size < 40 for size in sizes[:-3])
+    assert all(0 < size < 40 for size in sizes[:-2])
     assert sizes[-1] == 0
     left = [len(expected(filled, "alpha", wanted)) for wanted in FILTERS]
     assert left[6] == 0
@@ -186,7 +186,7 @@ def test_lists_take_the_same_filters(filled: Registry, sort: Sort) -> None:
     whole = list_skills(filled, sort, 1000, None).items
     for wanted in FILTERS:
         right = [item.slug for item in whole if is_wanted(item, wanted)]
-        for few, size in ((0, 9), (1000, 5)):
+        for few, size in ((0, 40), (1000, 9)):
             paged = walk(
                 lambda after, n, *asked: list_skills(filled, sort, n, after, *asked),
                 size,

@@ -11,10 +11,11 @@ from everyskill_cli.database.queries import search as queries
 from everyskill_cli.database.queries.search import BOUNDS, Bounds, Found, Hit
 from everyskill_cli.database.terms import Term, fold, grams, terms_of
 from everyskill_cli.errors import NotReady, UsageError
-from everyskill_cli.model import Filters, SearchHit, SearchPage, SkillSummary, is_slug
+from everyskill_cli.model import SLUG_MAX, Filters, SearchHit, SearchPage, SkillSummary, is_slug
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.snippets import snippet
 
+EVERYTHING: Final = Filters()
 TERMS_MAX: Final = 50  # of one question; scripts without spaces have one for every two characters
 SUGGESTED: Final = 3
 ALIKE: Final = 0.5  # of the groups of characters that two slugs have, how many both have
@@ -51,8 +52,10 @@ def search(
     with registry.database.reading() as tx:
         hits = queries.find(tx, terms, wanted, limit + 1, place, bounds)
         found = queries.read(tx, hits[:limit])
-        is_none = not hits and place is None and not queries.find(tx, terms, Filters(), 1, None)
-        near = queries.near(tx, _as_slug(words)) if is_none else []
+        is_mistyped = not hits and place is None
+        if is_mistyped and wanted != EVERYTHING:
+            is_mistyped = not queries.find(tx, terms, EVERYTHING, 1, None)
+        near = queries.near(tx, _as_slug(words)) if is_mistyped else []
     return SearchPage(
         items=tuple(_hit(hit, found[hit.id], terms) for hit in hits[:limit] if hit.id in found),
         next=_token(hits[limit - 1]) if len(hits) > limit else None,
@@ -121,7 +124,7 @@ def _place(token: str) -> Hit:
 
 def _as_slug(words: str) -> str:
     """Write words as a slug would be, as far as it can be."""
-    return "-".join(re.findall("[a-z0-9]+", fold(words)))
+    return "-".join(re.findall("[a-z0-9]+", fold(words)))[:SLUG_MAX]
 
 
 def _alike(typed: str, slugs: list[str]) -> list[str]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from everyskill_cli.database.terms import SEPARATORS, UNSPACED, Term, fold
+from everyskill_cli.database.terms import SPACES, Term, fold, is_unspaced
 from everyskill_cli.model import Mark
 
 LENGTH: Final = 160  # characters
 BEFORE: Final = 40  # of them, before the first hit
-_WORD: Final = f"[^\\u0000{SEPARATORS}]"
 _FRONTMATTER: Final = re.compile(r"---\r?\n.*?\n---\r?\n", re.S)
-_UNSPACED: Final = re.compile(f"[{UNSPACED}]")
 
 
 def snippet(terms: list[Term], description: str, content: str) -> tuple[str, tuple[Mark, ...]]:
@@ -41,21 +39,18 @@ def snippet(terms: list[Term], description: str, content: str) -> tuple[str, tup
 
 
 def _pattern(terms: list[Term]) -> re.Pattern[str]:
-    """Make what finds a term in folded text: words from their beginning, pairs anywhere."""
+    """Make what finds a term among folded words: most from their beginning, pairs anywhere."""
     parts = []
     for term in sorted(terms, key=lambda each: -len(each.token)):
         token = re.escape(term.token)
-        if _UNSPACED.match(term.token):
-            parts.append(token)
-        else:
-            parts.append(
-                f"(?<!{_WORD}){token}" + (f"{_WORD}*" if term.is_prefix else f"(?!{_WORD})")
-            )
+        if not is_unspaced(term.token[0]):
+            token = rf"(?<!\S){token}" + (r"\S*" if term.is_prefix else r"(?!\S)")
+        parts.append(token)
     return re.compile("|".join(parts))
 
 
 def _marks(wanted: re.Pattern[str], line: str, most: int | None = None) -> tuple[Mark, ...]:
-    folded = fold(line)
+    folded = fold(line).translate(SPACES)
     if wanted.search(folded) is None:
         return ()
     at: list[int] = []
@@ -75,7 +70,7 @@ def _marks(wanted: re.Pattern[str], line: str, most: int | None = None) -> tuple
 
 def _by_signs(line: str) -> tuple[str, list[int]]:
     """Fold a text sign by sign, and say for each of its letters from which place it comes."""
-    known = {sign: fold(sign) for sign in set(line)}
+    known = {sign: fold(sign).translate(SPACES) for sign in set(line)}
     pieces = [known[sign] for sign in line]
     return "".join(pieces), [place for place, piece in enumerate(pieces) for _ in piece]
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from everyskill_cli.model import SearchHit, SearchPage
 
+_SHOWN: Final = ("slug", "average_rating", "total_uses")  # the rest would leave snippets no room
 FOUND_COLUMNS: Final = (
-    *SKILL_COLUMNS[:-1],
-    SKILL_COLUMNS[-1]._replace(place="pipe"),
+    *(c if c.name in _SHOWN else c._replace(place="pipe") for c in SKILL_COLUMNS),
     Column("snippet", "found", fit="folded"),
 )
 

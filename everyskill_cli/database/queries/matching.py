@@ -7,13 +7,15 @@ sign of either language, and each stands in quotes. So no text is taken for a pa
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import (
     Connection,
+    Text,
     cast,
     column,
+    exists,
     func,
     literal,
     literal_column,
@@ -22,13 +24,20 @@ from sqlalchemy import (
     text,
 )
 
+from everyskill_cli.database.queries import records
 from everyskill_cli.database.terms import Term
 
 if TYPE_CHECKING:
-    from sqlalchemy import CTE
+    from sqlalchemy import CTE, Select, Subquery
     from sqlalchemy.sql import ColumnElement
 
-skill_search: Final = table("skill_search", column("skill_id"), column("number"), column("words"))
+skill_search: Final = table(
+    "skill_search",
+    column("skill_id", Text),
+    column("number"),  # on SQLite, as the next
+    column("is_stale"),
+    column("words"),  # on PostgreSQL
+)
 skill_words: Final = table("skill_words", column("rowid"), column("words"))
 _ESTIMATE: Final = (
     "EXPLAIN (FORMAT JSON) SELECT FROM skill_search WHERE words @@ CAST(:q AS tsquery)"
@@ -58,14 +67,35 @@ def is_stale(connection: Connection) -> bool:
     return connection.scalar(text(found)) is not None
 
 
+def with_words(connection: Connection, skill_ids: Collection[str]) -> set[str]:
+    """Find which of some skills have words, or will have them with the next thing written."""
+    if not is_indexed(connection):
+        return set(skill_ids)
+    own = skill_search.c
+    statement = select(own.skill_id).where(records.among(connection, own.skill_id, skill_ids))
+    if connection.dialect.name == "sqlite":
+        is_there = exists().where(skill_words.c.rowid == own.number)
+        statement = statement.where((own.is_stale == 1) | is_there)
+    return set(connection.scalars(statement))
+
+
 def hits(connection: Connection, question: Question) -> CTE:
     """Select the ids of all skills that meet a question, at once and before anything else."""
+    return _ids(connection, question).cte("hits").prefix_with("MATERIALIZED")
+
+
+def some(connection: Connection, question: Question, most: int) -> Subquery:
+    """Select the ids of up to ``most`` skills that meet a question, whichever are found first."""
+    return _ids(connection, question).limit(most).subquery("some")
+
+
+def _ids(connection: Connection, question: Question) -> Select[Any]:
     statement = select(skill_search.c.skill_id).where(meets(connection, question))
-    if connection.dialect.name == "sqlite":
-        statement = statement.join_from(
-            skill_words, skill_search, skill_search.c.number == skill_words.c.rowid
-        )
-    return statement.cte("hits").prefix_with("MATERIALIZED")
+    if connection.dialect.name == "postgresql":
+        return statement
+    return statement.join_from(
+        skill_words, skill_search, skill_search.c.number == skill_words.c.rowid
+    )
 
 
 def amount(connection: Connection, question: Question, few: int) -> int:

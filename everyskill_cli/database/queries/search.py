@@ -227,13 +227,12 @@ def near(connection: Connection, slug: str, most: int = NEAR_MAX) -> list[str]:
         rare = [Question(pair) for pair in pairs]
     found: dict[str, None] = {}
     for question in rare:
-        hits = matching.hits(connection, question)
-        statement = select(skills.c.slug).join(hits, hits.c.skill_id == skills.c.id)
-        found |= dict.fromkeys(connection.scalars(statement.limit(NEAR_MAX)))
+        some = matching.some(connection, question, NEAR_MAX)
+        statement = select(skills.c.slug).join(some, some.c.skill_id == skills.c.id)
+        found |= dict.fromkeys(connection.scalars(statement))
     return list(found)
 
 
 def _at_most(connection: Connection, question: Question, most: int) -> int:
-    hits = matching.hits(connection, question)
-    rows: Any = select(hits.c.skill_id).limit(most).subquery()
-    return connection.scalar(select(func.count()).select_from(rows)) or 0
+    some = matching.some(connection, question, most)
+    return connection.scalar(select(func.count()).select_from(some)) or 0

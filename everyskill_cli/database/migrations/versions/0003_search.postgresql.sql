@@ -91,9 +91,10 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- A rating sets none of these columns, so it compares none.
 CREATE TRIGGER skills_search_insert AFTER INSERT ON skills
 FOR EACH ROW EXECUTE FUNCTION everyskill_skills_search();
-CREATE TRIGGER skills_search_update AFTER UPDATE ON skills
+CREATE TRIGGER skills_search_update AFTER UPDATE OF name, description, category, tags, content ON skills
 FOR EACH ROW WHEN (
     (OLD.name, OLD.description, OLD.category, OLD.tags, OLD.content)
     IS DISTINCT FROM (NEW.name, NEW.description, NEW.category, NEW.tags, NEW.content)
