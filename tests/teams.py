@@ -48,7 +48,7 @@ STATE = """
 ROWS = "".join(
     f" UNION ALL SELECT concat('{name}: ', md5(string_agg(t::text, '' ORDER BY t::text)))"
     f" FROM public.{name} AS t"
-    for name in metadata.tables
+    for name in (*metadata.tables, "skill_search")
 )
 
 

@@ -303,6 +303,7 @@ def test_without_a_command_there_is_help(cli: Commands, words: list[str]) -> Non
         "use",
         "stats",
         "usage import",
+        "mcp",
         "doctor",
         "config",
         "upgrade",

@@ -126,6 +126,8 @@ COMMANDS = [
     ["list"],
     ["list", "--sort", "rating", "--limit", "1"],
     ["list", "--sort", "created"],
+    ["list", "--tag", "one", "--min-rating", "1"],
+    ["search", "demo"],
     ["list", "--installed"],
     ["versions", "demo"],
     ["ratings", "demo"],

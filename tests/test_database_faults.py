@@ -45,6 +45,7 @@ READING = (
     ("show", "demo"),
     ("show", "demo", "--content"),
     ("list",),
+    ("search", "demo"),
     ("versions", "demo"),
     ("ratings", "demo"),
     ("diff", "demo@1", "demo@2"),

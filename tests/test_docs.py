@@ -163,7 +163,8 @@ def examples() -> list[str]:
 def check(command: Any, words: list[str]) -> list[str]:
     """Take the words that a command would take and give back what is left of them."""
     options = {word: parameter for parameter in command.params for word in words_of(parameter)}
-    room = sum(not words_of(parameter) for parameter in command.params)
+    places = [parameter for parameter in command.params if not words_of(parameter)]
+    room = len(words) if any(place.nargs < 0 for place in places) else len(places)
     while words:
         word, *words = words
         if not word.startswith("-") or word == "-":

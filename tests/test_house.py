@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-HEAVY = ("sqlalchemy", "alembic", "boto3", "botocore", "rich", "yaml", "pathspec", "psycopg")
+HEAVY = (
+    *("sqlalchemy", "alembic", "boto3", "botocore", "rich", "yaml", "pathspec", "psycopg"),
+    *("mcp", "mcp_types", "anyio", "pydantic"),
+)
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:

@@ -19,6 +19,7 @@ from everyskill_cli.cli.render import (
     cleaning,
     differing,
     figures,
+    finding,
     importing,
     installing,
     lists,
@@ -46,7 +47,7 @@ from tests.samples import ANSWERS, ROOT, filled, hints_of
 DOCUMENT = (ROOT / "docs/json.md").read_text(encoding="utf-8")
 PIPE = DOCUMENT.partition("## Text in a pipe")[2]
 # What goes in, or between rooms, and is never printed.
-NOT_PRINTED = {"Head", "NewSkill", "Opinion", "Pin", "Reference"}
+NOT_PRINTED = {"Filters", "Head", "NewSkill", "Opinion", "Pin", "Reference"}
 
 
 def documented() -> dict[str, dict[str, str]]:
@@ -134,6 +135,7 @@ def test_the_error_object_is_documented() -> None:
     ("command", "columns"),
     [
         ("list", lists.SKILL_COLUMNS),
+        ("search", finding.FOUND_COLUMNS),
         ("versions", lists.VERSION_COLUMNS),
         ("ratings", lists.RATING_COLUMNS),
         ("show --files", lists.FILE_COLUMNS),

@@ -92,6 +92,11 @@ def _words(statement: str) -> list[str]:
     return sorted(part.strip().rstrip(")") for part in body.split(","))
 
 
+def is_of_search(name: str) -> bool:
+    """Tell what search alone reads: no record of ours, so it stands in the migrations alone."""
+    return "skill_search" in name or "skill_words" in name
+
+
 MAKE = """
 import sys
 from everyskill_cli.database.engine import Database
@@ -113,7 +118,7 @@ def test_migrations_and_tables_make_the_same_schema(database_url, tmp_path, requ
     # In another process: making them on PostgreSQL takes the circular keys off the tables here.
     subprocess.run([sys.executable, "-c", MAKE, other], check=True, cwd=Path(__file__).parents[1])
     with Database(other) as made:
-        assert description(made) == expected
+        assert description(made) == {k: v for k, v in expected.items() if not is_of_search(k)}
 
 
 @pytest.mark.filterwarnings("ignore:Skipped unsupported reflection", "ignore:autogenerate skipping")
@@ -122,7 +127,15 @@ def test_alembic_sees_no_drift(database_url):
         upgrade(database)
         with database.reading() as tx:
             context = MigrationContext.configure(
-                tx, opts={"version_table": "everyskill_revision", "compare_type": True}
+                tx,
+                opts={
+                    "version_table": "everyskill_revision",
+                    "compare_type": True,
+                    "include_name": lambda name, *_: not is_of_search(str(name)),
+                    # PostgreSQL prints its expression in other words than ours; the test above
+                    # compares what it prints of both.
+                    "include_object": lambda _, name, *__: name != "ix_skills_place",
+                },
             )
             assert compare_metadata(context, metadata) == []
 
@@ -191,11 +204,14 @@ def test_an_upgrade_copies_a_sqlite_file_aside(tmp_path):
     copy.close()
 
 
-def test_a_sqlite_file_of_the_first_release_is_read_as_it_is_and_upgraded_by_a_write(tmp_path):
+@pytest.mark.parametrize("release", released()[:-1])
+def test_a_sqlite_file_of_an_older_release_is_read_as_it_is_and_upgraded_by_a_write(
+    tmp_path, release
+):
     """Its tables and triggers are the same: reading needs no upgrade, nor the right to make one."""
     url, path = f"sqlite:///{tmp_path}/r.db", tmp_path / "r.db"
     with Database(url) as database:
-        upgrade(database, migrations_until(tmp_path, "0001"))
+        upgrade(database, migrations_until(tmp_path, release))
         with database.writing() as tx:
             add_version(tx)
     before = path.read_bytes()
@@ -208,14 +224,15 @@ def test_a_sqlite_file_of_the_first_release_is_read_as_it_is_and_upgraded_by_a_w
         assert add_version(tx).version == 2
         assert tx.scalar(text("SELECT version_num FROM everyskill_revision")) == HEAD
     [backup] = tmp_path.glob("*.backup")
-    assert backup.name.startswith("r.db.0001.")
+    assert backup.name.startswith(f"r.db.{release}.")
 
 
-def test_a_postgresql_of_the_first_release_wants_an_upgrade(postgres_url, tmp_path):
+@pytest.mark.parametrize("release", released()[:-1])
+def test_a_postgresql_of_an_older_release_wants_an_upgrade(postgres_url, tmp_path, release):
     with Database(postgres_url) as database:
-        upgrade(database, migrations_until(tmp_path, "0001"))
+        upgrade(database, migrations_until(tmp_path, release))
     for access in ("read", "write", "create"):
-        with pytest.raises(NotReady, match="has schema 0001") as caught:
+        with pytest.raises(NotReady, match=f"has schema {release}") as caught:
             open_database(postgres_url, access)
         assert "everyskill upgrade" in caught.value.hint
 

@@ -241,6 +241,10 @@ CASES = {
         skill("content = 'Buy this.'"),
         ("search-copy", "alpha", 2, "skills.content"),
     ),
+    "the words of a skill": (
+        "DELETE FROM skill_search WHERE skill_id = {alpha}",
+        ("search-copy", "alpha", None, "skill_search"),
+    ),
     "a search copy of nothing": (
         skill("content = 'Buy this.'", "lonely"),
         ("search-copy", "lonely", None, "skills.content"),

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import struct
+import subprocess
 import sys
 import termios
 import threading
@@ -29,6 +30,7 @@ import typer
 from everyskill_cli.cli.main import COMMANDS, main, make_app
 from everyskill_cli.cli.render import visible
 from everyskill_cli.database.tables import metadata
+from tests.conftest import Everyskill
 from tests.figures import Count
 from tests.payloads import HARMLESS, HIDDEN, PAYLOADS
 from tests.servers.relay import Answer, Exchange, Relay
@@ -41,6 +43,7 @@ LINES: dict[str, list[list[str]]] = {
     "show": [["demo"], ["demo", "--files"], ["demo@2"], ["demo", "--content"]],
     "rate": [["demo", "4"]],
     "list": [[], ["--installed"]],
+    "search": [["demo"], ["demo", "--tag", "absent"]],
     "versions": [["demo"]],
     "diff": [["demo@1", "demo@2"], ["demo", "SKILL"], ["demo", "EVIL"], ["demo@1", "--stat"]],
     "ratings": [["demo"]],
@@ -55,6 +58,7 @@ LINES: dict[str, list[list[str]]] = {
     "use": [["demo", "--tool", "ci", "--external-id", "run-1"]],
     "stats": [[], ["demo"], ["--csv"]],
     "usage": [["import", "LOG"]],
+    "mcp": [],  # talks to programs, and never ends by itself: see `test_an_agent_and_its_log`
     "verify": [[], ["--quick"], ["demo@1"]],
     "gc": [[], ["--delete", "--older-than", "0", "--force"]],
     "purge": [
@@ -67,7 +71,16 @@ LINES: dict[str, list[list[str]]] = {
     "upgrade": [[]],
 }
 READING = (
-    *("show", "list", "versions", "diff", "ratings", "outdated", "stats", "verify", "doctor"),
+    "show",
+    "list",
+    "search",
+    "versions",
+    "diff",
+    "ratings",
+    "outdated",
+    "stats",
+    "verify",
+    "doctor",
     "config",
 )
 
@@ -369,6 +382,85 @@ def test_what_the_program_makes_itself(scene: Scene, count: Count, table: str, c
     evil_log(scene, theatre.payload)
     play_rest(theatre, number, [(table, column)])
     count("terminal payloads", outputs=theatre.outputs, payloads=0)
+
+
+SAID_TO_AN_AGENT: list[tuple[str, dict[str, Any]]] = [
+    ("tools/call", {"name": "search", "arguments": {"words": "demo"}}),
+    ("tools/call", {"name": "list", "arguments": {}}),
+    *(
+        ("tools/call", {"name": name, "arguments": {"skill": "demo"}})
+        for name in ("show", "get", "use")
+    ),
+    ("tools/call", {"name": "rate", "arguments": {"skill": "demo", "stars": 4}}),
+    ("resources/list", {}),
+    ("resources/read", {"uri": "skill://demo/SKILL.md"}),
+    ("skills/list", {}),
+    ("skills/get", {"uri": "skill://demo/SKILL.md"}),
+]
+
+
+class Agent:
+    """Who talks to a server, and gets an answer to everything, in JSON.
+
+    Attributes:
+        outputs: how many answers there were.
+    """
+
+    def __init__(self, server: subprocess.Popen[str]) -> None:
+        self._server = server
+        self.outputs = 0
+        assert server.stdin is not None
+        server.stdin.write("no JSON\n\x1b[31m\n[[[\n")  # which gets no answer
+        client = {"clientInfo": {"name": "test", "version": "1"}}
+        self.ask("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, **client})
+
+    def ask(self, method: str, params: dict[str, Any]) -> str:
+        """Send a request and give the line that answers it."""
+        server = self._server
+        assert server.stdin is not None and server.stdout is not None
+        self.outputs += 1
+        request = {"jsonrpc": "2.0", "id": self.outputs, "method": method, "params": params}
+        server.stdin.write(json.dumps(request) + "\n")
+        server.stdin.flush()
+        line = server.stdout.readline()
+        assert line, server.communicate()
+        assert json.loads(line)["id"] == self.outputs, line
+        assert "This is a bug" not in line, (method, params, line[:3000])
+        return line
+
+    def end(self) -> tuple[int, str, str]:
+        """Leave, and give the server's exit code and what else it said."""
+        said = self._server.communicate()
+        return self._server.returncode, *said
+
+
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.long), 6])
+def test_an_agent_and_its_log(
+    scene: Scene, count: Count, everyskill: Everyskill, step: int
+) -> None:
+    """What `everyskill mcp` writes is JSON and clean, to its client and on stderr."""
+    agent = Agent(everyskill.start("mcp"))
+    sightings = 0
+    for name, payload in list(PAYLOADS.items())[2 % step :: step]:
+        poison(scene, payload)
+        for method, params in (
+            *SAID_TO_AN_AGENT,
+            ("tools/call", {"name": payload, "arguments": {}}),
+            ("tools/call", {"name": "show", "arguments": {"skill": payload, payload: 1}}),
+            ("resources/read", {"uri": f"skill://{payload}/{payload}"}),
+        ):
+            line = agent.ask(method, params)
+            assert HIDDEN.search(line.rstrip("\n")) is None, (name, method, ascii(line[:3000]))
+            sightings += json.dumps(payload)[1:6] in line
+    assert sightings > agent.outputs / 4
+    for depth in (60, 900, 50_000):  # what no program can write ends one answer, and no more
+        value = "[" * depth + "]" * depth
+        with unchecked(scene.restore()) as connection:
+            edit(connection, "skill_versions", "metadata", f'{{"frontmatter": {value}}}')
+        for method, params in SAID_TO_AN_AGENT:
+            agent.ask(method, params)
+    assert agent.end() == (0, "", "")
+    count("terminal payloads", outputs=agent.outputs, payloads=0)
 
 
 # What else reaches a message: command lines, settings, what servers say.

@@ -373,6 +373,18 @@ def test_what_was_interrupted_goes_on_where_it_was(registry, small_pages, after)
     assert [warning.rule for warning in again.warnings] == ["nothing-to-resume"]
 
 
+def test_words_that_search_lacks_are_still_lacking_when_it_goes_on(registry, small_pages):
+    edit(
+        registry.settings.database_url,
+        "DELETE FROM skill_search WHERE skill_id = (SELECT id FROM skills WHERE slug = 'skill-01')",
+    )
+    stop = Stops((len(objects_of(registry, "skill-00")) + MANY) // 3 + 4)
+    before = verify(registry, [], everything(), stop)
+    assert (before.status, kinds(before)) == ("interrupted", [("search-copy", "skill-01", None)])
+    rest = verify(registry, [], everything(resume=True))
+    assert (rest.status, kinds(rest)) == ("damaged", [("search-copy", "skill-01", None)])
+
+
 def test_what_was_repaired_meanwhile_is_not_repeated(registry, small_pages):
     broken, missing = objects_of(registry, "skill-07")[0], objects_of(registry, "skill-00")[1]
     whole = missing.read_bytes()

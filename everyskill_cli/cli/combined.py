@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from everyskill_cli.model import TAGS_MAX, Opinion
+from everyskill_cli.model import TAGS_MAX, Filters, Opinion
 
 if TYPE_CHECKING:
     from everyskill_cli.cli.render import Form
@@ -18,7 +18,8 @@ def require_absent(context: typer.Context, flag: str, *names: str) -> None:
     for name in names:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
-            raise typer.BadParameter(f"{flag} and --{name} exclude each other.")
+            option = name.replace("_", "-")
+            raise typer.BadParameter(f"{flag} and --{option} exclude each other.")
 
 
 def tags(given: list[str] | None) -> tuple[str, ...] | None:
@@ -29,6 +30,13 @@ def tags(given: list[str] | None) -> tuple[str, ...] | None:
     if len(wanted) > TAGS_MAX:
         raise typer.BadParameter(f"{len(wanted)} tags were given; {TAGS_MAX} are allowed.")
     return wanted
+
+
+def filters(
+    tag: list[str] | None, category: str | None, author: str | None, min_rating: int | None
+) -> Filters:
+    """Read what skills must have to be listed or found."""
+    return Filters(tags=tags(tag) or (), category=category, author=author, min_rating=min_rating)
 
 
 def opinion(

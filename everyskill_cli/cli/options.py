@@ -91,6 +91,18 @@ def prose(text: str) -> str:
     return text
 
 
+def email(text: str) -> str:
+    """Read somebody's address, as it is stored."""
+    return prose(text).strip().lower()
+
+
+def rating(text: str) -> int:
+    """Read an average of stars as hundredths, as it is stored."""
+    if not re.fullmatch(r"[1-4](\.[0-9]{1,2})?|5(\.00?)?", text):
+        raise typer.BadParameter(f"{text!r} is not a number of stars from 1 to 5, such as 4.5.")
+    return round(float(text) * 100)
+
+
 def reason(text: str) -> str:
     """Read why something is done that nobody does without a reason."""
     if not text.strip():
@@ -112,11 +124,6 @@ def since(text: str) -> timedelta | datetime:
     raise typer.BadParameter(
         f"{text!r} is neither a time such as 12h, 90d or 8w nor a day such as 2026-01-31."
     )
-
-
-def email(text: str) -> str:
-    """Read an email address as it is stored."""
-    return prose(text).strip().lower()
 
 
 def external_id(text: str) -> str:
@@ -220,6 +227,24 @@ After = Annotated[
         parser=prose,
         metavar="PLACE",
         help="Go on behind this place: 'next' of a page.",
+    ),
+]
+Tags = Annotated[
+    list[str] | None,
+    typer.Option("--tag", parser=slug, metavar="TAG", help="With this tag; repeat for more."),
+]
+Category = Annotated[
+    str | None,
+    typer.Option("--category", parser=slug, metavar="NAME", help="In this category."),
+]
+Author = Annotated[
+    str | None,
+    typer.Option("--author", parser=email, metavar="EMAIL", help="First published by this person."),
+]
+MinRating = Annotated[
+    Any,  # an int; see Skill
+    typer.Option(
+        "--min-rating", parser=rating, metavar="STARS", help="Rated so or better, such as 4.5."
     ),
 ]
 Skill = Annotated[

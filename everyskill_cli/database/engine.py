@@ -22,6 +22,7 @@ from sqlalchemy.pool import QueuePool
 from everyskill_cli.database.address import parse
 from everyskill_cli.database.faults import CommitUnknown, translate, translated
 from everyskill_cli.database.file import is_read_only, look, target_of
+from everyskill_cli.database.indexing import catch_up
 from everyskill_cli.database.values import check_types, read_json
 from everyskill_cli.errors import NotReady
 from everyskill_cli.settings import hide_password
@@ -132,6 +133,8 @@ class Database:
                 )
             try:
                 yield connection
+                if self.dialect == "sqlite":
+                    catch_up(connection)
             except BaseException:
                 transaction.rollback()
                 raise

@@ -155,9 +155,18 @@ def _sqlite(error: sqlite3.Error, where: str) -> EveryskillError:
     # Errors that the module raises itself carry no name.
     name = getattr(error, "sqlite_errorname", "")
     said = first_line(error)
+    if said == "no such module: fts5":
+        return NotReady(
+            f"Python's SQLite has no full-text search (FTS5), which {where} needs.",
+            "Use another Python, or PostgreSQL.",
+        )
     if not name and said.startswith("Could not decode"):
         return _foreign(where, "a text is not UTF-8")
-    match name.split("_")[1] if "_" in name else "":
+    return _by_name(name.split("_")[1] if "_" in name else "", said, where)
+
+
+def _by_name(name: str, said: str, where: str) -> EveryskillError:
+    match name:
         case "BUSY" | "LOCKED":
             return Unavailable(
                 f"The database {where} is locked by another program.",

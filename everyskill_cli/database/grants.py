@@ -14,7 +14,13 @@ from sqlalchemy import text
 
 from everyskill_cli.database.groups import elsewhere, made, named, obstacle
 from everyskill_cli.database.membership import KEEPS_GRANTORS, Member, identifier, membership
-from everyskill_cli.database.rights import FUNCTIONS, REVISION_TABLE, RIGHTS, ROLES, Right
+from everyskill_cli.database.rights import (
+    DERIVED,
+    FUNCTIONS,
+    RIGHTS,
+    ROLES,
+    Right,
+)
 from everyskill_cli.database.schema import LOCK_KEY
 from everyskill_cli.database.tables import metadata
 from everyskill_cli.model import Role, Statement
@@ -126,7 +132,7 @@ def _taken(
 ) -> Iterator[tuple[str, str]]:
     """Start from nothing, so that what was granted by hand does not stay."""
     holders = _holders(connection)
-    tables = ", ".join(map(identifier, sorted([*metadata.tables, REVISION_TABLE])))
+    tables = ", ".join(map(identifier, sorted([*metadata.tables, *DERIVED])))
     yield (
         "No right on a table but those below, whoever gave or passed it on",
         f"REVOKE ALL ON TABLE {tables} FROM {_everybody(groups, holders, 'table')} CASCADE",
@@ -179,7 +185,7 @@ def _holders(connection: Connection) -> list[tuple[str, str]]:
             ORDER BY 1, 2
             """
         ),
-        {"tables": [*metadata.tables, REVISION_TABLE]},
+        {"tables": [*metadata.tables, *DERIVED]},
     )
     return [(kind, name) for kind, name in rows]
 

@@ -20,6 +20,7 @@ from everyskill_cli.database.tables import metadata
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+SEARCH: Final = "skill_search"  # a table that is no record: the words that search has
 POSTGRES_FUNCTION: Final = re.compile(
     r"^CREATE (?:OR REPLACE )?FUNCTION (\w+)\((.*?)AS \$\$(.*?)\$\$;", re.M | re.S
 )
@@ -124,7 +125,7 @@ def _strangers(connection: Connection) -> list[str]:
             " AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = o.kind"
             " AND d.objid = o.oid AND d.deptype = 'e') ORDER BY 1"
         ),
-        _schema(connection) | {"tables": list(metadata.tables)},
+        _schema(connection) | {"tables": [*metadata.tables, SEARCH]},
     )
     return list(found)
 
@@ -143,7 +144,7 @@ def _hidden(connection: Connection) -> list[str]:
             " WHERE pronamespace = to_regnamespace(:schema) AND starts_with(proname, 'everyskill_')"
             " AND NOT pg_function_is_visible(oid)) AS o ORDER BY 1"
         ),
-        _schema(connection) | {"tables": list(metadata.tables)},
+        _schema(connection) | {"tables": [*metadata.tables, SEARCH]},
     )
     return list(found)
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ROLES: Final[tuple[Role, ...]] = ("reader", "rater", "publisher")
 REVISION_TABLE: Final = "everyskill_revision"
+# What only triggers and migrations write, and is no record: by table, its columns.
+DERIVED: Final = {REVISION_TABLE: ("version_num",), "skill_search": ("skill_id", "words")}
 FUNCTIONS: Final = (  # that a client's own statements and the triggers behind them call
     "everyskill_are_tags(jsonb)",
     "everyskill_by_client(oid)",
@@ -52,7 +54,7 @@ def _insert(table: str) -> Right:
 
 
 RIGHTS: Final[dict[Role, tuple[Right, ...]]] = {  # each besides those of the roles before it
-    "reader": tuple(Right(table, "SELECT") for table in (*metadata.tables, REVISION_TABLE)),
+    "reader": tuple(Right(table, "SELECT") for table in (*metadata.tables, *DERIVED)),
     "rater": (
         _insert("ratings"),
         Right("ratings", "UPDATE", OPINION),
@@ -194,8 +196,8 @@ def rights_of(role: Role) -> set[Atom]:
 def _columns(right: Right) -> tuple[str, ...]:
     if right.verb not in ("SELECT", "INSERT", "UPDATE"):
         return ("",)
-    if right.table == REVISION_TABLE:
-        return ("version_num",)
+    if right.table in DERIVED:
+        return DERIVED[right.table]
     return right.columns or tuple(column.name for column in metadata.tables[right.table].columns)
 
 

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from everyskill_cli.model import Access, SchemaChange
 
-HEAD: Final = "0002"  # a test holds this and the newest migration together
+HEAD: Final = "0003"  # a test holds this and the newest migration together
 FORMAT: Final = 1  # of rows and objects, as the first migration writes it (docs/format.md)
-SAME_ON_SQLITE: Final = ("0001",)  # revisions whose SQLite files are read as they are
+SAME_ON_SQLITE: Final = ("0001", "0002")  # revisions whose SQLite files are read as they are
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 LOCK_KEY: Final = 0x6576_7279_736B  # 'everysk': PostgreSQL's advisory lock of an upgrade
 

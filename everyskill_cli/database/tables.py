@@ -8,7 +8,7 @@ triggers and never written by clients. Why each rule stands: docs/format.md.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
@@ -118,6 +118,14 @@ HASH_CHECK = {
 JSON_CHECK = {  # with trusted_schema off, SQLite refuses its JSON functions in a CHECK
     "postgresql": "jsonb_typeof({0}) = '{1}'",
 }
+
+# Where a skill stands among those that a search finds alike: docs/search.md says how it is scored.
+SCORE: Final = (
+    "100 * (15 + stars_1 + 2 * stars_2 + 3 * stars_3 + 4 * stars_4 + 5 * stars_5)"
+    " / (5 + stars_1 + stars_2 + stars_3 + stars_4 + stars_5)"
+    " + 20 * CASE WHEN total_uses > 0 THEN length(CAST(total_uses AS TEXT)) ELSE 0 END"
+)
+PLACE: Final = f"(0 - ({SCORE}))"  # the best first, as the slugs are
 
 metadata = MetaData(
     naming_convention={
@@ -232,6 +240,7 @@ skills = Table(
     Index("ix_skills_created", "created_at", "slug"),
     Index("ix_skills_rating", text("coalesce(average_rating, 0)"), "slug"),
     Index("ix_skills_uses", "total_uses", "slug"),
+    Index("ix_skills_place", text(PLACE), "slug"),
 )
 
 skill_versions = Table(

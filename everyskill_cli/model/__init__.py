@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from everyskill_cli.model.installs import *
     from everyskill_cli.model.records import *
     from everyskill_cli.model.reports import *
+    from everyskill_cli.model.searching import *
     from everyskill_cli.model.verifying import *
     from everyskill_cli.model.words import *
 
@@ -77,6 +78,7 @@ _HOMES = {
     ),
     "answers": (
         "EventEntry",
+        "GetAnswer",
         "RatingEntry",
         "RatingPage",
         "ShowAnswer",
@@ -148,6 +150,12 @@ _HOMES = {
         "UsageImportAnswer",
         "VersionChange",
         "VersionFigures",
+    ),
+    "searching": (
+        "Filters",
+        "Mark",
+        "SearchHit",
+        "SearchPage",
     ),
     "reports": (
         "Check",

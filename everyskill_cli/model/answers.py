@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from everyskill_cli.model.counting import VersionChange
     from everyskill_cli.model.records import Skill, SkillVersion
-    from everyskill_cli.model.words import EventKind, Finding, VersionStatus
+    from everyskill_cli.model.words import EventKind, FileEntry, Finding, VersionStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,3 +167,34 @@ class RatingPage:
 
     items: tuple[RatingEntry, ...]
     next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetAnswer:
+    """A file of a version, or a part of it; every byte was compared with its digest before.
+
+    Attributes:
+        status: where the version stands today.
+        content_hash: of the version's object.
+        files: all that the version holds; empty where a file was asked for by its path.
+        file: the one whose content this is, with the digest of the whole file.
+        text: the content where the whole file is UTF-8; else None.
+        base64: the content where it is not.
+        offset: where in the file this begins, bytes.
+        next: where the rest begins; None where this ends with the file.
+
+    """
+
+    slug: str
+    version: int
+    status: VersionStatus
+    content_hash: str
+    name: str
+    description: str
+    files: tuple[FileEntry, ...]
+    file: FileEntry
+    text: str | None
+    base64: str | None
+    offset: int
+    next: int | None
+    warnings: tuple[Finding, ...]

@@ -10,24 +10,49 @@ from typing import Any, Final
 
 from everyskill_cli.chain import timestamp
 from everyskill_cli.database.queries import history, ratings, skills, versions
+from everyskill_cli.database.queries.filters import FEW, narrowed
 from everyskill_cli.errors import UsageError
-from everyskill_cli.model import RatingPage, Reference, SkillPage, Sort, VersionPage
+from everyskill_cli.model import (
+    Filters,
+    RatingPage,
+    Reference,
+    SkillPage,
+    Sort,
+    VersionPage,
+)
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.lookup import find_skill, find_version, number_to_use
 from everyskill_cli.registry.memory import meet
 
+EVERYTHING: Final = Filters()
 EVENTS_MAX: Final = 1_000  # of a page of versions, the newest
 
 
-def list_skills(registry: Registry, sort: Sort, limit: int, after: str | None) -> SkillPage:
+def list_skills(
+    registry: Registry,
+    sort: Sort,
+    limit: int,
+    after: str | None,
+    wanted: Filters = EVERYTHING,
+    few: int = FEW,
+) -> SkillPage:
     """Read a page of skills, best, newest or first in the alphabet first.
+
+    Args:
+        registry: an opened one.
+        sort: what to order by.
+        limit: skills at most.
+        after: ``next`` of the page before.
+        wanted: what the skills must have.
+        few: of as many that are filed so, or more, the order is followed.
 
     Raises:
         UsageError: ``after`` is not the ``next`` of a page in this order.
     """
     place = None if after is None else _place(after, KEYS[sort])
     with registry.database.reading() as tx:
-        items, keys = skills.page(tx, sort, limit + 1, place)
+        conditions = narrowed(tx, wanted, few) if wanted != EVERYTHING else []
+        items, keys = skills.page(tx, sort, limit + 1, place, conditions)
     more = len(items) > limit
     last = items[limit - 1].slug if more else ""
     return SkillPage(

@@ -109,9 +109,29 @@ def _decode(file: SkillFile) -> str:
 
 
 def _markdown(text: str, path: str) -> Content:
+    found = _find_frontmatter(text, path)
+    if found is None:
+        return Content(text=text, body=text, frontmatter=None)
+    raw, end = found
+    fields, lines = _parse_frontmatter(raw, path)
+    return Content(text=text, body=text[end:], frontmatter=fields, fields=fields, lines=lines)
+
+
+def read_frontmatter(file: SkillFile) -> JsonObject:
+    """Read a SKILL.md's frontmatter as other programs do: numbers, true, false, null as such.
+
+    Raises:
+        InvalidSkill: as ``read_content``.
+    """
+    found = _find_frontmatter(_decode(file), file.path)
+    return {} if found is None else _parse_frontmatter(found[0], file.path, typed=True)[0]
+
+
+def _find_frontmatter(text: str, path: str) -> tuple[str, int] | None:
+    """Give what stands between the two lines ---, and where the second one ends."""
     opening = _OPENING.match(text)
     if opening is None:
-        return Content(text=text, body=text, frontmatter=None)
+        return None
     closing = _CLOSING.search(text, opening.end())
     if closing is None:
         raise _invalid(
@@ -129,8 +149,15 @@ def _markdown(text: str, path: str) -> Content:
             f"has more than {FRONTMATTER_MAX // 1024} KiB of frontmatter",
             "Move what is long into the text below it.",
         )
-    parsed = parse_yaml(raw, path=path, rule="invalid-frontmatter", first_line=2)
-    if not isinstance(parsed.value, dict) and parsed.value != "":
+    return raw, closing.end()
+
+
+def _parse_frontmatter(
+    raw: str, path: str, *, typed: bool = False
+) -> tuple[JsonObject, dict[str, int]]:
+    """Give the fields, and the line of each."""
+    parsed = parse_yaml(raw, path=path, rule="invalid-frontmatter", first_line=2, typed=typed)
+    if not isinstance(parsed.value, dict) and parsed.value not in ("", None):
         raise _invalid(
             "frontmatter-not-a-map",
             path,
@@ -138,14 +165,7 @@ def _markdown(text: str, path: str) -> Content:
             "Write lines such as name: my-skill.",
             2,
         )
-    fields = _object(parsed.value)
-    return Content(
-        text=text,
-        body=text[closing.end() :],
-        frontmatter=fields,
-        fields=fields,
-        lines=parsed.lines,
-    )
+    return _object(parsed.value), parsed.lines
 
 
 def _json(text: str, path: str) -> JsonObject:

@@ -8,6 +8,7 @@ PyYAML's events are used and not its constructors, so that no depth makes it rec
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,7 +16,16 @@ from typing import Any, Final
 from everyskill_cli.errors import InvalidSkill
 
 DEPTH_MAX: Final = 20  # lists and maps inside one another
+NUMBER_MAX: Final = 100  # characters of a number
 _UNHASHABLE: Final = re.compile("[\x00\ud800-\udfff]")
+_CONSTANTS: Final = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_NUMBER: Final = re.compile(
+    r"0o[0-7]+|0x[0-9a-fA-F]+|[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +36,9 @@ class PlainYaml:
     lines: dict[str, int]
 
 
-def parse_yaml(text: str, *, path: str, rule: str, first_line: int = 1) -> PlainYaml:
+def parse_yaml(
+    text: str, *, path: str, rule: str, first_line: int = 1, typed: bool = False
+) -> PlainYaml:
     """Read one YAML document.
 
     Args:
@@ -34,6 +46,7 @@ def parse_yaml(text: str, *, path: str, rule: str, first_line: int = 1) -> Plain
         path: the file it stands in, for messages.
         rule: what a text that is no YAML breaks: ``invalid-frontmatter`` or ``invalid-yaml``.
         first_line: the line of the file on which the text begins.
+        typed: for readers who hash nothing: give unquoted scalars as ``core_value`` does.
 
     Raises:
         InvalidSkill: no YAML, or more than strings, lists and maps; names the line.
@@ -41,7 +54,7 @@ def parse_yaml(text: str, *, path: str, rule: str, first_line: int = 1) -> Plain
     import yaml  # 20 ms that a command which reads no skill does not pay
 
     loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
-    builder = _Builder(path, rule, first_line)
+    builder = _Builder(path, rule, first_line, typed=typed)
     try:
         for event in yaml.parse(text, Loader=loader):
             builder.take(event)
@@ -57,6 +70,23 @@ def parse_yaml(text: str, *, path: str, rule: str, first_line: int = 1) -> Plain
     return PlainYaml(builder.value, builder.lines)
 
 
+def core_value(text: str) -> Any:
+    """Give what an unquoted scalar means in YAML 1.2's core schema, where JSON can say it.
+
+    Infinity, what is no number, and numbers too long for anybody stay texts.
+    """
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if len(text) > NUMBER_MAX or not _NUMBER.fullmatch(text):
+        return text
+    if text[:2] in ("0o", "0x"):
+        return int(text, 0)
+    if re.fullmatch("[-+]?[0-9]+", text):
+        return int(text)
+    number = float(text)
+    return text if math.isinf(number) else number
+
+
 @dataclass(slots=True)
 class _Open:
     """A list or a map that is being filled; ``key`` is the one that waits for its value."""
@@ -70,6 +100,7 @@ class _Builder:
     path: str
     rule: str
     first_line: int
+    typed: bool = False
     value: Any = ""
     lines: dict[str, int] = field(default_factory=dict)
     _open: list[_Open] = field(default_factory=list)
@@ -82,7 +113,9 @@ class _Builder:
         match kind:
             case "ScalarEvent":
                 self._check_plain(event, line)
-                self._place(self._scalar(event.value, line), line)
+                text = self._scalar(event.value, line)
+                is_plain = self.typed and event.implicit[0] and not self._awaits_key()
+                self._place(core_value(text) if is_plain else text, line)
             case "MappingStartEvent" | "SequenceStartEvent":
                 self._check_plain(event, line)
                 self._begin({} if kind == "MappingStartEvent" else [], line)
@@ -121,6 +154,11 @@ class _Builder:
         if _UNHASHABLE.search(text):
             raise self.broken("unstorable-text", "holds a NUL or half a character", line)
         return text
+
+    def _awaits_key(self) -> bool:
+        """Tell whether what comes next is a key, which stays the text that it is."""
+        target = self._open[-1] if self._open else None
+        return target is not None and isinstance(target.container, dict) and target.key is None
 
     def _begin(self, container: list[Any] | dict[str, Any], line: int) -> None:
         if len(self._open) == DEPTH_MAX:

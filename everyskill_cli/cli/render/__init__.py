@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         RateAnswer,
         RatingPage,
         ReleaseAnswer,
+        SearchPage,
         ShowAnswer,
         SkillPage,
         SkillStatsAnswer,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         | UseAnswer
         | ShowAnswer
         | SkillPage
+        | SearchPage
         | VersionPage
         | DiffAnswer
         | RatingPage

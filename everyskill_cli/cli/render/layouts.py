@@ -27,6 +27,7 @@ _LAYOUTS: Final = {
     "VerifyAnswer": ("verifying", "verified"),
     "ShowAnswer": ("showing", "shown"),
     "SkillPage": ("lists", "skills"),
+    "SearchPage": ("finding", "found"),
     "VersionPage": ("lists", "versions"),
     "DiffAnswer": ("differing", "patched"),
     "RatingPage": ("lists", "ratings"),
@@ -47,6 +48,7 @@ _PARTS: Final = {
 }
 _EMPTY: Final = {
     "SkillPage": ("No skills here.", "Publish one: everyskill publish PATH"),
+    "SearchPage": ("No skill is found.", "Fewer words, or other ones, find more."),
     "VersionPage": ("No versions here.", ""),
     "RatingPage": ("No ratings here.", f"Give one: {rate_line('SLUG')}"),
     "InstalledPage": ("Nothing is installed.", "Install a skill: everyskill install SLUG"),
@@ -89,5 +91,7 @@ def notes_of(value: Any) -> list[tuple[str, str]]:
         notes.append(("more", f"the same command with --after={quoted(value.next)}"))
     if not value.items and not (kind == "OutdatedPage" and notes):  # it is not known
         message, hint = _EMPTY[kind]
+        if kind == "SearchPage" and value.suggestions:
+            hint = f"Did you mean: {', '.join(value.suggestions)}"
         notes += [("", message), ("hint", hint)] if hint else [("", message)]
     return notes

@@ -102,11 +102,12 @@ _SIGNS: Final = {"ok": "✓", "warning": "!", "failed": "✗"}
 
 def skills(value: SkillPage, now: datetime) -> list[Block]:
     """List skills; a skill without a published version says so."""
-    rows = tuple(_skill_row(item, now) for item in value.items)
+    rows = tuple(skill_row(item, now) for item in value.items)
     return [Table(SKILL_COLUMNS, rows)]
 
 
-def _skill_row(item: SkillSummary, now: datetime) -> tuple[Words, ...]:
+def skill_row(item: SkillSummary, now: datetime) -> tuple[Words, ...]:
+    """Say what a list says of one skill."""
     at = item.published_version
     pointer = only_shown(f"@{at}", "muted")
     if at is None:

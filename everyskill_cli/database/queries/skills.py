@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -216,7 +216,11 @@ def slugs_from(connection: Connection, beginning: str, limit: int) -> list[str]:
 
 
 def page(
-    connection: Connection, sort: Sort, limit: int, after: tuple[Any, str] | None
+    connection: Connection,
+    sort: Sort,
+    limit: int,
+    after: tuple[Any, str] | None,
+    wanted: Sequence[ColumnElement[bool]] = (),
 ) -> tuple[list[SkillSummary], list[Any]]:
     """Read up to ``limit`` skills behind a key; names ascend, everything else descends.
 
@@ -225,17 +229,20 @@ def page(
         sort: what to order by; the slug breaks ties.
         limit: rows at most.
         after: the key and the slug of the row before the page; None for the first page.
+        wanted: what else a skill must have; see ``filters``.
 
     Returns:
         The skills, and for each the key it was ordered by.
 
     """
     key = SORTS[sort]
-    rows = connection.execute(_ordered(_summaries(), key, sort, after).limit(limit)).all()
+    statement = _ordered(summaries().where(*wanted), key, sort, after)
+    rows = connection.execute(statement.limit(limit)).all()
     return [record(SkillSummary, row) for row in rows], [row.sort_key for row in rows]
 
 
-def _summaries() -> Select[Any]:
+def summaries() -> Select[Any]:
+    """Select what a list says of a skill."""
     skill = skills.c
     return select(
         skill.slug,

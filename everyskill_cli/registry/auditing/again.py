@@ -54,6 +54,13 @@ def _is_of_all(kind: str) -> bool:
     return kind in OF_ALL or kind.startswith("history-")
 
 
+def _is_of_object(damage: Damage) -> bool:
+    """Tell whether its object shows it; what search has of a whole skill, its records do."""
+    return damage.kind in OF_OBJECTS and not (
+        damage.kind == "search-copy" and damage.version is None
+    )
+
+
 def looked_at_again(
     registry: Registry, own: str, doubts: Sequence[Damage], notes: Notes, jobs: int | None
 ) -> Iterator[list[Damage]]:
@@ -67,7 +74,7 @@ def looked_at_again(
         jobs: connections to the store at once.
     """
     found: list[Damage] = []
-    slugs = {each.slug for each in doubts if each.slug and each.kind not in OF_OBJECTS}
+    slugs = {each.slug for each in doubts if each.slug and not _is_of_object(each)}
     for page in _pages(sorted(slugs)):
         with snapshot(registry.database) as tx:
             skills = auditing.skills_after(tx, "", PAGE, page)

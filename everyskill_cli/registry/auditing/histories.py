@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from everyskill_cli.database.queries import auditing
+from everyskill_cli.database.queries import auditing, matching
 from everyskill_cli.model import Damage
 from everyskill_cli.model.evidence import (
     NOTHING,
@@ -92,9 +92,25 @@ def _examine(tx: Transaction, registry: str, skills: Sequence[StoredSkill]) -> I
     for (skill_id, version_id), tally in auditing.tallies(tx, ids).items():
         tallies[skill_id][version_id] = tally
     texts = auditing.with_text(tx, ids)
+    words = matching.with_words(tx, ids)
     for skill in skills:
         walk = Walk(registry, skill, facts[skill.id], events[skill.id])
-        yield _examined(walk, states[skill.id], tallies[skill.id], has_text=skill.id in texts)
+        found = _examined(walk, states[skill.id], tallies[skill.id], has_text=skill.id in texts)
+        yield (
+            found if skill.id in words or found.damages else replace(found, damages=_unfound(skill))
+        )
+
+
+def _unfound(skill: StoredSkill) -> tuple[Damage]:
+    """Say that search does not know an intact skill."""
+    return (
+        Damage(
+            kind="search-copy",
+            where="skill_search",
+            slug=skill.slug,
+            message=f"Search has no words of {skill.slug}, so nobody finds it.",
+        ),
+    )
 
 
 def _is_text(value: object) -> bool:

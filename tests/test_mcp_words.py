@@ -1,0 +1,258 @@
+"""What tools take, what answers look like, and how addresses and parts of files are made."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from everyskill_cli.cli import render
+from everyskill_cli.errors import IntegrityFailure, NotFound, UsageError
+from everyskill_cli.mcp import addresses, arguments, resources, schemas, skills
+from everyskill_cli.mcp.addresses import Folder
+from everyskill_cli.mcp.tools import tools
+from everyskill_cli.model import FileEntry, Pin, Reference
+from everyskill_cli.registry.get import get, hold
+from everyskill_cli.registry.published import list_published
+from everyskill_cli.registry.publishing.decision import PublishOptions
+from everyskill_cli.registry.publishing.publish import publish
+from everyskill_cli.skill import SkillFile
+from everyskill_cli.skill.content import read_content, read_frontmatter
+from everyskill_cli.skill.plain_yaml import core_value
+from tests.registries import make_registry, write_skill
+from tests.samples import filled
+from tests.tampering import loosen, unchecked
+
+TOOLS = tools(allow_publish=True)
+
+
+@pytest.mark.parametrize("name", TOOLS)
+@pytest.mark.parametrize("empty", [True, False])
+def test_every_answer_is_as_its_schema_says(name, empty):
+    kind = TOOLS[name].answer
+    schema = schemas.schema_of(kind)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    for choice in range(8):
+        said = json.loads(json.dumps(render.to_json(filled(kind, "x", choice, empty=empty))))
+        assert validator.is_valid(said)
+    for field in schema["required"]:
+        assert not validator.is_valid({**said, field: 1.5})
+
+
+def values() -> st.SearchStrategy[object]:
+    leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=70)
+    return leaves | st.lists(leaves, max_size=3) | st.dictionaries(st.text(), leaves, max_size=3)
+
+
+@settings(max_examples=60)
+@given(st.sampled_from(sorted(TOOLS)), st.data())
+def test_anything_is_read_or_refused(name, data):
+    tool = TOOLS[name]
+    names = st.sampled_from([argument.name for argument in tool.takes] * 3 + ["else", "\u202e"])
+    given_ = data.draw(st.dictionaries(names, values(), max_size=3))
+    given_ |= data.draw(st.just({}) | st.just({"skill": "demo"}))
+    try:
+        found = arguments.read(name, tool.takes, given_)
+    except UsageError as error:
+        assert error.message.endswith((".", ")")) and error.hint
+        assert len(error.message) < 300
+    else:
+        assert set(found) == {argument.name for argument in tool.takes}
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_defaults_are_those_of_the_schema(name):
+    tool = TOOLS[name]
+    schema = arguments.schema_of(tool.takes)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    for argument in tool.takes:
+        shown = schema["properties"][argument.name].get("default")
+        if shown is not None:
+            assert argument.read(shown) == argument.default
+        assert (argument.name in schema["required"]) == (argument.default is arguments.REQUIRED)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("", None),
+        ("~", None),
+        ("true", True),
+        ("yes", "yes"),
+        ("1.10", 1.1),
+        ("+12", 12),
+        ("010", 10),
+        ("0o10", 8),
+        ("0x1F", 31),
+        ("1e3", 1000.0),
+        (".5", 0.5),
+        (".", "."),
+        ("1e999", "1e999"),
+        (".inf", ".inf"),
+        (".nan", ".nan"),
+        ("9" * 101, "9" * 101),
+        ("2026-01-02", "2026-01-02"),
+        ("1_000", "1_000"),
+        ("12:30", "12:30"),
+    ],
+)
+def test_an_unquoted_scalar_means_what_yaml_says(text, value):
+    assert core_value(text) == value and type(core_value(text)) is type(value)
+
+
+def test_quoted_scalars_and_keys_stay_texts():
+    head = "---\nname: '1'\n2: \"true\"\nmetadata:\n  version: 1.0\n  3: [4, '4', {5: 6}]\n---\nx"
+    file = SkillFile("SKILL.md", head.encode(), False)
+    assert read_frontmatter(file) == {
+        "name": "1",
+        "2": "true",
+        "metadata": {"version": 1.0, "3": [4, "4", {"5": 6}]},
+    }
+    hashed = read_content(file, "text/markdown; charset=utf-8").frontmatter
+    assert hashed["metadata"] == {"version": "1.0", "3": ["4", "4", {"5": "6"}]}
+    assert read_frontmatter(SkillFile("SKILL.md", b"# None\n", False)) == {}
+    assert read_frontmatter(SkillFile("SKILL.md", b"---\n---\n# Empty\n", False)) == {}
+
+
+# Addresses.
+
+
+def pin_of(*paths: str, slug: str = "demo", size: int = 1, **frontmatter: object) -> Pin:
+    made = filled(Pin, "x")
+    files = tuple(FileEntry(path, size, "0" * 64, False) for path in paths or ("SKILL.md",))
+    said = {"name": "demo", "description": "What it does."} | frontmatter
+    version = replace(
+        made.version, version=3, files=files, metadata={"frontmatter": said}, description="x"
+    )
+    return replace(made, slug=slug, version=version)
+
+
+@pytest.mark.parametrize(
+    ("pin", "is_pinned", "uri"),
+    [
+        (pin_of(), False, "skill://demo/SKILL.md"),
+        (pin_of(), True, "skill://demo.3/demo/SKILL.md"),
+        (pin_of(slug="other"), False, "skill://other/demo/SKILL.md"),
+        (pin_of(slug="other"), True, "skill://other.3/demo/SKILL.md"),
+        (pin_of(name="Not a slug"), False, "skill://demo/SKILL.md"),
+        (pin_of(name="Not a slug"), True, "skill://demo.3/SKILL.md"),
+    ],
+)
+def test_an_address_is_read_back(pin, is_pinned, uri):
+    folder = Folder(pin, is_pinned)
+    for path in ("SKILL.md", "a/b", "über mich/100% #1?.md", "demo/SKILL.md"):
+        made = folder.uri(path)
+        assert made.isascii()
+        assert addresses.parse(made).reference == Reference(pin.slug, 3 if is_pinned else None)
+        assert folder.inside(addresses.parse(made).rest) == path
+    assert folder.uri("SKILL.md") == uri
+    assert folder.inside(addresses.parse(folder.root).rest) == ""
+
+
+@given(st.text())
+def test_any_address_is_read_or_refused(text):
+    for uri in (text, f"skill://{text}", f"skill://demo/{text}", f"skill://demo.2/{text}"):
+        try:
+            found = addresses.parse(uri)
+        except NotFound as error:
+            assert error.hint
+        else:
+            assert str(found.reference) in ("demo", "demo@2") or uri == f"skill://{text}"
+
+
+@pytest.mark.parametrize(
+    ("pin", "why"),
+    [
+        (pin_of(), None),
+        (pin_of(*(f"{n}" for n in range(511)), "SKILL.md"), None),
+        (pin_of(*(f"{n}" for n in range(512)), "SKILL.md"), "512 files"),
+        (pin_of("SKILL.md", "a", size=8 * 2**20), None),
+        (pin_of("SKILL.md", "a", size=8 * 2**20 + 1), "16 MiB"),
+        (pin_of("note.txt"), "no SKILL.md"),
+        (pin_of(name=""), "name"),
+        (pin_of(name="A"), "name"),
+        (pin_of(name="true"), "name"),
+        (pin_of(name=["demo"]), "name"),
+        (pin_of(description=" "), "description"),
+        (pin_of(description="x" * 1025), "description"),
+        (pin_of(description={}), "description"),
+        (replace(pin_of(), version=replace(pin_of().version, metadata={})), "name"),
+    ],
+)
+def test_what_is_no_skill_of_the_extension(pin, why):
+    said = addresses.why_no_skill(pin)
+    assert said is None if why is None else why in said
+
+
+# Parts of files.
+
+
+@pytest.fixture
+def registry(tmp_path: Path):
+    opened = make_registry(f"sqlite:///{tmp_path}/registry.db", tmp_path)
+    folder = write_skill(tmp_path, text="aé€😀" * 3, empty="")
+    (folder / "bytes").write_bytes(b"\xff" + "é".encode() * 5)
+    publish(opened, [folder], PublishOptions())
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 100])
+def test_parts_make_the_whole(registry, limit):
+    for path, size in (("text", 30), ("empty", 0), ("bytes", 11)):
+        place: int | None = 0
+        parts = []
+        while place is not None:
+            part = get(registry, Reference("demo"), path, place, limit)
+            assert part.offset == place
+            place = part.next
+            parts.append(part.text if part.text is not None else part.base64)
+        assert len(parts) <= size + 1
+        assert path != "text" or "".join(parts) == "aé€😀" * 3
+        end = get(registry, Reference("demo"), path, size, limit)
+        assert (end.text or end.base64 or "", end.next) == ("", None)
+        with pytest.raises(UsageError):
+            get(registry, Reference("demo"), path, size + 1, limit)
+
+
+def test_pages_hold_everything_once(registry, tmp_path):
+    """By the cursor, also past skills that publish nothing or are none of the extension's."""
+    (tmp_path / "note.txt").write_text("A note.\n")
+    publish(registry, [tmp_path / "note.txt"], PublishOptions())
+    publish(registry, [write_skill(tmp_path, "draft")], PublishOptions(draft=True))
+    publish(registry, [write_skill(tmp_path, "other")], PublishOptions())
+    for listing, key, wanted in (
+        (resources.listing, "resources", ["demo", "note", "other"]),
+        (skills.listing, "skills", ["demo", "other"]),
+    ):
+        found: list[str] = []
+        cursor: str | None = None
+        for _ in range(4):
+            page = listing(registry, cursor, 1)
+            found += [each["uri"].split("/")[2] for each in page[key]]
+            cursor = page.get("nextCursor")
+        assert (found, cursor) == (wanted, None)
+        with pytest.raises(UsageError):
+            listing(registry, "/nowhere", 1)
+
+
+def test_rows_that_were_changed_are_not_offered(registry, tmp_path):
+    """What is not what was published is passed by in lists, and named to who asks for it."""
+    publish(registry, [write_skill(tmp_path, "other")], PublishOptions())
+    registry.close()
+    registry.__dict__.pop("database")
+    loosen(tmp_path / "registry.db")
+    for column, value in (("description", "Another."), ("created_at", "yesterday")):
+        with unchecked(tmp_path / "registry.db") as connection:
+            statement = f"UPDATE skill_versions SET {column} = ? WHERE name = 'demo'"
+            assert connection.execute(statement, (value,)).rowcount == 1
+        found, after = list_published(registry, 10, None)
+        assert ([pin.slug for pin in found], after) == (["other"], None)
+        with pytest.raises(IntegrityFailure):
+            hold(registry, Reference("demo"))
