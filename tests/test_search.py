@@ -19,6 +19,7 @@ from sqlalchemy import text
 
 from everyskill_cli.database import terms
 from everyskill_cli.database.engine import Database
+from everyskill_cli.database.faults import translated
 from everyskill_cli.database.queries import skills as skill_queries
 from everyskill_cli.database.queries.search import Bounds
 from everyskill_cli.database.schema import upgrade
@@ -528,6 +529,12 @@ def test_a_text_of_very_many_words_is_published(registry: Registry) -> None:
         skill_queries.change(tx, {version.skill_id: {"content": content}})
     assert ask(registry, "demo") == ["demo"]
     assert ask(registry, "3e7f") in ([], ["demo"])
+
+
+def test_a_python_without_full_text_search_is_said() -> None:
+    with pytest.raises(NotReady, match="no full-text search") as caught, translated("here"):
+        raise sqlite3.OperationalError("no such module: fts5")
+    assert "PostgreSQL" in caught.value.hint
 
 
 def test_scripts_without_spaces_are_found_anywhere(registry: Registry) -> None:
