@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
+from everyskill_cli.cli import values
 from everyskill_cli.model import (
-    EXTERNAL_ID_MAX,
-    TEXT_MAX,
     Access,
-    Reference,
-    is_slug,
 )
 
 if TYPE_CHECKING:
@@ -45,94 +40,6 @@ def registry(context: typer.Context, access: Access = "read") -> Iterator[Regist
             noticed = [finding.message for finding in opened.notices]
             error.hint = " ".join(filter(None, (error.hint, *noticed)))
             raise
-
-
-def reference(text: str) -> Reference:
-    """Read ``SLUG[@VERSION]`` from the command line."""
-    try:
-        return Reference.parse(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-
-
-def slug(text: str) -> str:
-    """Read a slug, a tag or a category: they share one rule."""
-    if not is_slug(text):
-        raise typer.BadParameter(
-            f"{text!r} is not 1-64 of a-z and 0-9 in groups joined by one hyphen."
-        )
-    return text
-
-
-def label(text: str) -> str:
-    """Read a slug, or nothing: an empty label clears what was there."""
-    return slug(text) if text else ""
-
-
-def whole_number(least: int, most: int) -> Callable[[object], int]:
-    """Make a reader of whole numbers between two, both included."""
-
-    def read(given: object) -> int:  # a text, or a default
-        if re.fullmatch("-?[0-9]{1,9}", str(given)) and least <= int(str(given)) <= most:
-            return int(str(given))
-        raise typer.BadParameter(f"{given!r} is not a whole number from {least:,} to {most:,}.")
-
-    return read
-
-
-def prose(text: str) -> str:
-    """Read free text that every database can store."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise typer.BadParameter("The text is not UTF-8.") from error
-    if len(text) > TEXT_MAX:
-        raise typer.BadParameter(f"The text has {len(text)} characters; {TEXT_MAX} are allowed.")
-    return text
-
-
-def email(text: str) -> str:
-    """Read somebody's address, as it is stored."""
-    return prose(text).strip().lower()
-
-
-def rating(text: str) -> int:
-    """Read an average of stars as hundredths, as it is stored."""
-    if not re.fullmatch(r"[1-4](\.[0-9]{1,2})?|5(\.00?)?", text):
-        raise typer.BadParameter(f"{text!r} is not a number of stars from 1 to 5, such as 4.5.")
-    return round(float(text) * 100)
-
-
-def reason(text: str) -> str:
-    """Read why something is done that nobody does without a reason."""
-    if not text.strip():
-        raise typer.BadParameter("The reason is empty.")
-    return prose(text)
-
-
-def since(text: str) -> timedelta | datetime:
-    """Read a period that ends now: how long it is, or the day (UTC) with which it begins."""
-    match = re.fullmatch(r"([1-9][0-9]{0,3})([hdw])", text)
-    if match:
-        unit = {"h": "hours", "d": "days", "w": "weeks"}[match[2]]
-        return timedelta(**{unit: int(match[1])})
-    try:
-        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-            return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError:
-        pass
-    raise typer.BadParameter(
-        f"{text!r} is neither a time such as 12h, 90d or 8w nor a day such as 2026-01-31."
-    )
-
-
-def external_id(text: str) -> str:
-    """Read an id that the caller made: one line that can be seen whole."""
-    if not text.isprintable() or not 1 <= len(text) <= EXTERNAL_ID_MAX:
-        raise typer.BadParameter(
-            f"{text!a} is not an id of 1 to {EXTERNAL_ID_MAX} printable characters."
-        )
-    return text
 
 
 def existing(paths: list[Path]) -> list[Path]:
@@ -217,41 +124,52 @@ Summary = Annotated[
 Limit = Annotated[
     int,
     typer.Option(
-        "-n", "--limit", parser=whole_number(1, 1000), metavar="N", help="Rows at most, 1 to 1000."
+        "-n",
+        "--limit",
+        parser=values.whole_number(1, 1000),
+        metavar="N",
+        help="Rows at most, 1 to 1000.",
     ),
 ]
 After = Annotated[
     str | None,
     typer.Option(
         "--after",
-        parser=prose,
+        parser=values.prose,
         metavar="PLACE",
         help="Go on behind this place: 'next' of a page.",
     ),
 ]
 Tags = Annotated[
     list[str] | None,
-    typer.Option("--tag", parser=slug, metavar="TAG", help="With this tag; repeat for more."),
+    typer.Option(
+        "--tag", parser=values.slug, metavar="TAG", help="With this tag; repeat for more."
+    ),
 ]
 Category = Annotated[
     str | None,
-    typer.Option("--category", parser=slug, metavar="NAME", help="In this category."),
+    typer.Option("--category", parser=values.slug, metavar="NAME", help="In this category."),
 ]
 Author = Annotated[
     str | None,
-    typer.Option("--author", parser=email, metavar="EMAIL", help="First published by this person."),
+    typer.Option(
+        "--author", parser=values.email, metavar="EMAIL", help="First published by this person."
+    ),
 ]
 MinRating = Annotated[
     Any,  # an int; see Skill
     typer.Option(
-        "--min-rating", parser=rating, metavar="STARS", help="Rated so or better, such as 4.5."
+        "--min-rating",
+        parser=values.rating,
+        metavar="STARS",
+        help="Rated so or better, such as 4.5.",
     ),
 ]
 Skill = Annotated[
     Any,  # a Reference: typer takes a parsed type as it is declared by its parser
     typer.Argument(
         metavar="SLUG[@VERSION]",
-        parser=reference,
+        parser=values.reference,
         autocompletion=complete_slug,
         help="A skill, or a version of it: a number, latest, published or draft.",
         show_default=False,
@@ -259,13 +177,15 @@ Skill = Annotated[
 ]
 Why = Annotated[
     str | None,
-    typer.Option("-m", "--message", parser=prose, metavar="TEXT", help="Why, for the history."),
+    typer.Option(
+        "-m", "--message", parser=values.prose, metavar="TEXT", help="Why, for the history."
+    ),
 ]
 ExpectPublished = Annotated[
     int | None,
     typer.Option(
         "--expect",
-        parser=whole_number(0, 999_999_999),
+        parser=values.whole_number(0, 999_999_999),
         metavar="N",
         help="Only if N is its published version; 0: none is.",
     ),
@@ -275,7 +195,7 @@ SkillAlone = Annotated[
     Any,  # a Reference; a version in it is refused by those who take none
     typer.Argument(
         metavar="SLUG",
-        parser=reference,
+        parser=values.reference,
         autocompletion=complete_slug,
         help="A skill.",
         show_default=False,
@@ -285,7 +205,7 @@ SkillVersion = Annotated[
     Any,  # a Reference
     typer.Argument(
         metavar="SLUG@VERSION",
-        parser=reference,
+        parser=values.reference,
         autocompletion=complete_slug,
         help="A version of a skill: a number, latest or draft.",
         show_default=False,
@@ -297,7 +217,7 @@ Jobs = Annotated[
     typer.Option(
         "-j",
         "--jobs",
-        parser=whole_number(1, 64),
+        parser=values.whole_number(1, 64),
         metavar="N",
         help="Connections to the store at once, 1 to 64.",
     ),

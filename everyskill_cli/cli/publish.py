@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from everyskill_cli.cli import combined, options, render
+from everyskill_cli.cli import combined, options, render, values
 from everyskill_cli.model import Access
 
 
@@ -18,30 +18,30 @@ def publish(
     ] = False,
     slug: Annotated[
         str | None,
-        typer.Option(parser=options.slug, metavar="SLUG", help="Instead of the skill's own name."),
+        typer.Option(parser=values.slug, metavar="SLUG", help="Instead of the skill's own name."),
     ] = None,
     message: Annotated[
         str | None,
         typer.Option(
-            "-m", "--message", parser=options.prose, metavar="TEXT", help="Why, for the history."
+            "-m", "--message", parser=values.prose, metavar="TEXT", help="Why, for the history."
         ),
     ] = None,
     tag: Annotated[
         list[str] | None,
         typer.Option(
-            parser=options.label,
+            parser=values.label,
             metavar="TAG",
             help="The skill's tags become those given; repeat for more, '' for none.",
         ),
     ] = None,
     category: Annotated[
         str | None,
-        typer.Option(parser=options.label, metavar="NAME", help="Its category; '' for none."),
+        typer.Option(parser=values.label, metavar="NAME", help="Its category; '' for none."),
     ] = None,
     expect: Annotated[
         int | None,
         typer.Option(
-            parser=options.whole_number(0, 999_999_999),
+            parser=values.whole_number(0, 999_999_999),
             metavar="N",
             help="Only if N is its latest version; 0: it is new.",
         ),

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from everyskill_cli.cli import options, render
+from everyskill_cli.cli import options, render, values
 from everyskill_cli.cli.consent import consent
 
 
@@ -16,7 +16,7 @@ def purge(
         Any,  # a Reference
         typer.Argument(
             metavar="SLUG[@N]",
-            parser=options.reference,
+            parser=values.reference,
             autocompletion=options.complete_slug,
             help="A version by its number; or a skill, with --everything.",
             show_default=False,
@@ -24,7 +24,7 @@ def purge(
     ],
     reason: Annotated[
         str,
-        typer.Option(parser=options.reason, metavar="TEXT", help="Why; people are shown it."),
+        typer.Option(parser=values.reason, metavar="TEXT", help="Why; people are shown it."),
     ],
     everything: Annotated[
         bool,

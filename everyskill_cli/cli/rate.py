@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from everyskill_cli.cli import combined, options, render
+from everyskill_cli.cli import combined, options, render, values
 from everyskill_cli.model import HOURS_MAX
 
 
@@ -16,7 +16,7 @@ def rate(
     stars: Annotated[
         int | None,
         typer.Argument(
-            parser=options.whole_number(1, 5),
+            parser=values.whole_number(1, 5),
             metavar="STARS",
             help="1 (poor) to 5 (excellent).",
             show_default=False,
@@ -27,7 +27,7 @@ def rate(
         typer.Option(
             "-c",
             "--comment",
-            parser=options.prose,
+            parser=values.prose,
             metavar="TEXT",
             help="What others should know; '' clears it.",
         ),
@@ -35,7 +35,7 @@ def rate(
     hours_saved: Annotated[
         int | None,
         typer.Option(
-            parser=options.whole_number(0, HOURS_MAX),
+            parser=values.whole_number(0, HOURS_MAX),
             metavar="HOURS",
             help=f"About how many it saved you, 0 to {HOURS_MAX}.",
         ),

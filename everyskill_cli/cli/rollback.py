@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from everyskill_cli.cli import options, render
+from everyskill_cli.cli import options, render, values
 
 
 def rollback(
@@ -15,7 +15,7 @@ def rollback(
     to: Annotated[
         int | None,
         typer.Option(
-            parser=options.whole_number(1, 999_999_999),
+            parser=values.whole_number(1, 999_999_999),
             metavar="N",
             help="Go back as far as version N.",
         ),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from everyskill_cli.cli import combined, options, render
+from everyskill_cli.cli import combined, options, render, values
 
 
 def search(
@@ -15,7 +15,7 @@ def search(
         list[str],
         typer.Argument(
             metavar="WORDS...",
-            parser=options.prose,
+            parser=values.prose,
             help="All must be there; three letters or more also find what begins so.",
             show_default=False,
         ),

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from everyskill_cli.cli import combined, options, render
+from everyskill_cli.cli import combined, options, render, values
 
 
 def stats(
@@ -15,7 +15,7 @@ def stats(
         Any,  # a Reference
         typer.Argument(
             metavar="[SLUG]",
-            parser=options.reference,
+            parser=values.reference,
             autocompletion=options.complete_slug,
             help="One skill; without it all of them.",
             show_default=False,
@@ -24,7 +24,7 @@ def stats(
     author: Annotated[
         str | None,
         typer.Option(
-            parser=options.email,
+            parser=values.email,
             metavar="EMAIL",
             help="Only the skills that this user published first.",
         ),
@@ -32,7 +32,7 @@ def stats(
     since: Annotated[
         Any,  # a timedelta or a datetime
         typer.Option(
-            parser=options.since,
+            parser=values.since,
             metavar="TIME",
             help="The period that is looked at: 12h, 90d, 8w, or from a day on, 2026-01-31.",
         ),

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from everyskill_cli.cli.options import complete_slug, reference, settings, slug
+from everyskill_cli.cli.options import complete_slug, settings
+from everyskill_cli.cli.values import reference, slug
 from everyskill_cli.model import Scope
 
 

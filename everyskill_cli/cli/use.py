@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from everyskill_cli.cli import options, render
+from everyskill_cli.cli import options, render, values
 
 
 def use(
@@ -14,12 +14,12 @@ def use(
     skill: options.Skill,
     tool: Annotated[
         str,
-        typer.Option(parser=options.slug, metavar="NAME", help="Through what it was used."),
+        typer.Option(parser=values.slug, metavar="NAME", help="Through what it was used."),
     ] = "cli",
     external_id: Annotated[
         str | None,
         typer.Option(
-            parser=options.external_id,
+            parser=values.external_id,
             metavar="ID",
             help="Your own id of this use: the same again counts once.",
         ),

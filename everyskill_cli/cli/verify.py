@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from everyskill_cli.cli import combined, options, render
+from everyskill_cli.cli import combined, options, render, values
 from everyskill_cli.errors import IntegrityFailure
 
 
@@ -26,7 +26,7 @@ def verify(
         list[Any] | None,  # References
         typer.Argument(
             metavar="[SLUG[@VERSION]]...",
-            parser=options.reference,
+            parser=values.reference,
             autocompletion=options.complete_slug,
             help="Only these; without one the whole registry.",
             show_default=False,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from everyskill_cli.cli import options, render
+from everyskill_cli.cli import options, render, values
 from everyskill_cli.cli.consent import consent
 
 
@@ -15,12 +15,12 @@ def yank(
     skill: options.SkillVersion,
     reason: Annotated[
         str,
-        typer.Option(parser=options.reason, metavar="TEXT", help="Why; people are shown it."),
+        typer.Option(parser=values.reason, metavar="TEXT", help="Why; people are shown it."),
     ],
     successor: Annotated[
         int | None,
         typer.Option(
-            parser=options.whole_number(1, 999_999_999),
+            parser=values.whole_number(1, 999_999_999),
             metavar="M",
             help="The version to use instead; published by that, and nobody is asked.",
         ),
