@@ -129,8 +129,9 @@ def _unrated(tx: Transaction, found: Found) -> int | None:
     number = found.published_version
     if number is None:
         return None
-    [summary] = versions.summaries(tx, found.skill.id, found.pointers, limit=1, below=number + 1)
-    return number if summary.rating_count == 0 else None
+    newest = versions.summaries(tx, found.skill.id, found.pointers, limit=1, below=number + 1)
+    is_unrated = any(each.version == number and each.rating_count == 0 for each in newest)
+    return number if is_unrated else None
 
 
 def _of_many(tx: Transaction, wanted: Wanted) -> StatsAnswer:

@@ -149,7 +149,7 @@ def opinions(
             rows.c.key,
             count,
             func.count(distinct(rows.c.user_id)),
-            func.sum(rows.c.rating),
+            func.coalesce(func.sum(rows.c.rating), literal_column("0")),  # a damaged one is NULL
             func.coalesce(func.sum(rows.c.hours), literal_column("0")),
             func.min(rows.c.at),
         )
