@@ -779,3 +779,9 @@ def test_an_error_is_named_by_its_documented_type(capsys):
     """Rooms raise finer types among themselves; programs see only those of docs/json.md."""
     render.failure(CommitUnknown("Lost.", "Again."), as_json=True)
     assert json.loads(capsys.readouterr().err)["error"]["type"] == "Unavailable"
+
+
+def test_stars_of_a_damaged_row_are_a_number_and_fill_no_memory():
+    assert words.stars(4).shown == "★★★★☆"
+    for given in (0, -1, 6, 2**62):
+        assert words.stars(given).shown == str(given)

@@ -233,7 +233,9 @@ def counted(count: int, word: str) -> Words:
 
 
 def stars(given: int) -> Words:
-    """Say 1–5 stars."""
+    """Say 1–5 stars; any other number, which only a damaged row holds, as a number."""
+    if given not in range(1, 6):
+        return say(str(given), "stars")
     return say("★" * given, "stars", plain=str(given)) + only_shown("☆" * (5 - given), "muted")
 
 
