@@ -83,15 +83,20 @@ def fill(registry: Registry, amount: int = 40) -> None:
                 add_rating(tx, version, stars, f"rater{rater}@example.org")
 
 
+def opened(request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> Registry:
+    """An empty registry for a module's tests, on the database of the fixture's parameter."""
+    folder = folders.mktemp("registry")
+    url = f"sqlite:///{folder}/registry.db"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres_server").create_database()
+    return make_registry(url, folder)
+
+
 @pytest.fixture(scope="module", params=DATABASES)
 def filled(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Registry]:
-    folder = tmp_path_factory.mktemp("filled")
-    url = f"sqlite:///{folder}/registry.db"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_server").create_database()
-    registry = make_registry(url, folder)
+    registry = opened(request, tmp_path_factory)
     fill(registry)
     yield registry
     registry.close()
@@ -598,11 +603,7 @@ def test_a_filter_that_leaves_nothing_is_no_mistyped_name(named: Registry) -> No
 def named(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Registry]:
-    folder = tmp_path_factory.mktemp("named")
-    url = f"sqlite:///{folder}/registry.db"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_server").create_database()
-    registry = make_registry(url, folder)
+    registry = opened(request, tmp_path_factory)
     with registry.database.writing() as tx:
         for slug in ("code-review", "sql-review", "commit-message", "kubernetes", "release-notes"):
             add_version(tx, slug)

@@ -285,11 +285,10 @@ def _sums(counted: Any, uses: int) -> Sums:
 def _totals(sums: Sums) -> Totals:
     one, two, three, four, five = sums.stars
     count = sum(sums.stars)
-    stars = one + 2 * two + 3 * three + 4 * four + 5 * five
     return Totals(
         uses=sums.uses,
         rating_count=count,
-        average_rating=trend.per_rating(stars, count),
+        average_rating=trend.per_rating(trend.stars_given(sums.stars), count),
         stars_1=one,
         stars_2=two,
         stars_3=three,

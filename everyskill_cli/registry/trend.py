@@ -76,7 +76,9 @@ def change(slug: str, version: Rated, previous: Rated) -> VersionChange:
     """Compare two rated versions of a skill."""
     new, old = histogram(version), histogram(previous)
     count, old_count = sum(new), sum(old)
-    difference = _rounded(100 * (_stars(new) * old_count - _stars(old) * count), count * old_count)
+    difference = _rounded(
+        100 * (stars_given(new) * old_count - stars_given(old) * count), count * old_count
+    )
     margin = _margin(new, old)
     low, high = max(difference - margin, -_MOST), min(difference + margin, _MOST)
     return VersionChange(
@@ -102,7 +104,8 @@ def per_rating(amount: int, count: int) -> int | None:
     return _rounded(100 * amount, count) if count else None
 
 
-def _stars(histogram: Sequence[int]) -> int:
+def stars_given(histogram: Sequence[int]) -> int:
+    """Add up the stars of a histogram."""
     return sum(given * count for given, count in enumerate(histogram, 1))
 
 
@@ -125,7 +128,7 @@ def _spread(histogram: Sequence[int]) -> tuple[int, int]:
     more = [histogram[0] + 1, *histogram[1:4], histogram[4] + 1]
     all_of_them = count + 2
     squares = sum(given * given * each for given, each in enumerate(more, 1))
-    top = all_of_them * squares - _stars(more) ** 2
+    top = all_of_them * squares - stars_given(more) ** 2
     return top, all_of_them * (all_of_them - 1) * count
 
 
