@@ -15,7 +15,7 @@ from tests.figures import Count
 from tests.forking import NO_EXCHANGE
 from tests.forks import Ended, Forks
 from tests.installing import contents, make_project, names
-from tests.killing import on_every_registry
+from tests.killing import on_two_registries
 from tests.registries import write_skill
 from tests.sites import Databases, FolderStores, Site, Stores
 
@@ -244,7 +244,7 @@ def test_an_installer_killed_after_a_step_beside_shared_servers(
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", STORIES)
-@on_every_registry
+@on_two_registries
 def test_an_installer_killed_after_every_step(
     shared_scenes: Scenes, name: str, count: Count
 ) -> None:
