@@ -124,6 +124,11 @@ class Lab:
         """A PostgreSQL on 127.0.0.1, or the one that the tests are told to use."""
         return self._stack.enter_context(open_postgres(os.environ))
 
+    @cached_property
+    def large_postgres(self) -> PostgresServer:
+        """The same for databases that are too large for memory."""
+        return self._stack.enter_context(open_postgres(os.environ, on_disk=True))
+
     def new_folder(self) -> Path:
         """An empty folder."""
         self._made += 1

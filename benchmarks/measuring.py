@@ -10,11 +10,15 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 HEADER = (
     "| ours | peer | metric | ours | peer | ratio | least – most | goal | |\n"
     "| --- | --- | --- | ---: | ---: | ---: | --- | --- | --- |"
 )
+
+
+Metric = Literal["cpu", "wall"]
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ class Result:
         lines: the table, without its header.
         missed: whether a goal is not reached.
         profile: what holds it back then.
+        plans: how a database finds what is asked for.
     """
 
     name: str
@@ -94,12 +99,19 @@ class Result:
     lines: list[str] = field(default_factory=list)
     missed: bool = False
     profile: str = ""
+    plans: str = ""
 
     def add(self, side: str, cost: Cost) -> None:
         """Note what a side cost in this round."""
         self.costs.setdefault(side, []).append(cost)
 
-    def compare(self, ours: str, peer: str, goal: Goal | None = None, *, wall: bool = True) -> None:
+    def compare(
+        self,
+        ours: str,
+        peer: str,
+        goal: Goal | None = None,
+        metrics: Sequence[Metric] = ("cpu", "wall"),
+    ) -> None:
         """Add the ratios of two sides to the table; nothing where one of them did not run.
 
         Each is the median of the rounds' own ratios.
@@ -107,8 +119,9 @@ class Result:
         if ours not in self.costs or peer not in self.costs:
             return
         goal = goal or Goal()
-        for metric, limit in (("cpu", goal.cpu), ("wall", goal.wall)):
-            if metric == "wall" and not wall:
+        limits: tuple[tuple[Metric, float | None], ...] = (("cpu", goal.cpu), ("wall", goal.wall))
+        for metric, limit in limits:
+            if metric not in metrics:
                 continue
             mine = [getattr(cost, metric) for cost in self.costs[ours]]
             theirs = [getattr(cost, metric) for cost in self.costs[peer]]
@@ -121,20 +134,24 @@ class Result:
             self.missed = self.missed or (limit is not None and ratio > limit)
             self.lines.append("| " + " | ".join(cells) + " |")
 
-    def markdown(self) -> str:
-        """Give the section of a report."""
+    def markdown(self, circumstances: str = "") -> str:
+        """Give the section of a report; with when and on what it was measured."""
         rounds = len(next(iter(self.costs.values()), []))
         times = f"{rounds} rounds, every side once in each" if rounds != 1 else "One round"
         notes = [f"- Inputs: {self.inputs}. {times}, in turn."]
         if self.checked:
             notes.append(f"- Checked: {self.checked}.")
+        if circumstances:
+            notes.append(f"- Measured: {circumstances}.")
         head = f"## {self.name}: {self.title}\n\n{self.text}\n\n" + "\n".join(notes)
         table = "\n".join([head, "", HEADER, *self.lines]) + "\n"
-        return f"{table}\n{self.profile}" if self.profile else table
+        return "\n".join(filter(None, [table, self.plans, self.profile]))
 
 
 def _seconds(value: float) -> str:
-    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
+    if value >= 1:
+        return f"{value:.2f} s"
+    return f"{value * 1000:.0f} ms" if value >= 0.01 else f"{value * 1000:.2f} ms"
 
 
 def _verdict(ratio: float, limit: float | None) -> str:

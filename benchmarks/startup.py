@@ -46,10 +46,10 @@ def measure(lab: Lab) -> list[Result]:
                 starts.add(name, cost)
                 commands.add(name, cost)
     for name in STARTS:
-        starts.compare(name, PASS, Goal(cpu=7), wall=False)
+        starts.compare(name, PASS, Goal(cpu=7), metrics=["cpu"])
     for name in COMMANDS:
-        commands.compare(name, PASS, Goal(cpu=25), wall=False)
-        commands.compare(name, AWS, Goal(cpu=0.85), wall=False)
+        commands.compare(name, PASS, Goal(cpu=25), metrics=["cpu"])
+        commands.compare(name, AWS, Goal(cpu=0.85), metrics=["cpu"])
     if starts.missed:
         starts.profile = profile(lab, ["--version"], {})
     if commands.missed:

@@ -12,10 +12,15 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from benchmarks.bulk import Sizes, fill
 from benchmarks.corpus import edit, files_of, make_tree
 from benchmarks.delay import DelayProxy
 from benchmarks.measuring import Cost, Goal, Result, RunFailed, run
+from everyskill_cli.database.engine import Database
+from everyskill_cli.database.guards import differences
+from everyskill_cli.database.schema import upgrade
 from everyskill_cli.skill import read_skill
 
 ROOT = Path(__file__).parent.parent
@@ -187,3 +192,41 @@ def receive(client):
     while data := client.recv(65536):
         received += data
     return bytes(received)
+
+
+def test_a_registry_that_is_made_up_is_what_everyskill_would_have_written(database_url):
+    """Its counters, its words, and the guards that were off while it was made."""
+    with Database(database_url) as database:
+        upgrade(database)
+    sizes = Sizes(60)
+    fill(database_url, sizes)
+    with Database(database_url) as database, database.writing() as tx:
+        assert differences(tx) == []
+        assert tx.execute(text(UNLIKE_ITS_ROWS)).all() == []
+        words = WORDS[database.dialect]
+        before = tx.execute(text(words)).all()
+        assert len(before) == sizes.skills
+        tx.execute(text(ANEW[database.dialect]))
+    with Database(database_url) as database, database.writing() as tx:
+        assert tx.execute(text(words)).all() == before
+
+
+UNLIKE_ITS_ROWS = """
+SELECT s.slug FROM skills AS s LEFT JOIN
+    (SELECT skill_id, count(*) AS n, sum(rating) AS stars, sum(hours_saved_estimate) AS hours
+    FROM ratings GROUP BY skill_id) AS r ON r.skill_id = s.id
+WHERE stars_1 + stars_2 + stars_3 + stars_4 + stars_5 <> coalesce(n, 0)
+    OR stars_1 + 2 * stars_2 + 3 * stars_3 + 4 * stars_4 + 5 * stars_5 <> coalesce(stars, 0)
+    OR hours_saved <> coalesce(hours, 0)
+    OR total_uses <> (SELECT count(*) FROM usage_events WHERE skill_id = s.id)
+    OR latest_version <> (SELECT count(*) FROM version_events WHERE skill_id = s.id)
+"""
+WORDS = {
+    "sqlite": "SELECT rowid, words FROM skill_words ORDER BY rowid",
+    "postgresql": "SELECT skill_id, words::text FROM skill_search ORDER BY skill_id",
+}
+ANEW = {
+    "sqlite": "UPDATE skill_search SET is_stale = 1",
+    "postgresql": "UPDATE skill_search SET words = everyskill_document(s) FROM skills AS s"
+    " WHERE s.id = skill_id",
+}

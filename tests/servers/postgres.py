@@ -85,10 +85,12 @@ class OwnPostgresServer(PostgresServer):
 
     Args:
         binaries: the folder of its programs, instead of searching for them.
+        on_disk: for databases that are too large for memory.
     """
 
-    def __init__(self, binaries: str | None = None) -> None:
-        self._process = ServerProcess("postgres", last_signal=signal.SIGQUIT, place=memory())
+    def __init__(self, binaries: str | None = None, *, on_disk: bool = False) -> None:
+        place = None if on_disk else memory()
+        self._process = ServerProcess("postgres", last_signal=signal.SIGQUIT, place=place)
         try:
             self._binaries, self._prefix, self._user = _way_to_run(
                 _binaries(binaries), self._process.folder
@@ -166,13 +168,15 @@ class OwnPostgresServer(PostgresServer):
         return len(lines) > 7 and int(lines[0]) == self.pid and lines[7].strip() == "ready"
 
 
-def open_postgres(environment: Mapping[str, str]) -> PostgresServer:
+def open_postgres(environment: Mapping[str, str], *, on_disk: bool = False) -> PostgresServer:
     """The server that `EVERYSKILL_TEST_DATABASE_URL` names, else one of our own.
 
     `EVERYSKILL_TEST_PG_BIN` names the folder of its programs, if they should not be searched for.
     """
     url = environment.get("EVERYSKILL_TEST_DATABASE_URL")
-    return PostgresServer(url) if url else OwnPostgresServer(environment.get(BINARIES))
+    if url:
+        return PostgresServer(url)
+    return OwnPostgresServer(environment.get(BINARIES), on_disk=on_disk)
 
 
 def _binaries(given: str | None) -> Path:
