@@ -37,6 +37,7 @@ from everyskill_cli.database.tables import (
 
 Key: TypeAlias = Literal["all", "skill", "version", "period"]
 STARS = tuple(f"stars_{given}" for given in range(1, 6))
+ZERO = literal_column("0")
 COUNTERS = tuple(skills.c[name] for name in ("total_uses", "hours_saved", *STARS))
 INSTALL = "install"  # the tool of uses that ``install`` and ``update`` record
 
@@ -149,8 +150,8 @@ def opinions(
             rows.c.key,
             count,
             func.count(distinct(rows.c.user_id)),
-            func.coalesce(func.sum(rows.c.rating), literal_column("0")),  # a damaged one is NULL
-            func.coalesce(func.sum(rows.c.hours), literal_column("0")),
+            func.coalesce(func.sum(rows.c.rating), ZERO),  # a damaged one is NULL
+            func.coalesce(func.sum(rows.c.hours), ZERO),
             func.min(rows.c.at),
         )
         .group_by(rows.c.key)
@@ -172,7 +173,7 @@ def _rows(
 ) -> Subquery:
     """Choose the rows of a window, the newest, each with its key."""
     keys: dict[Key, ColumnElement[Any]] = {
-        "all": literal_column("0"),
+        "all": ZERO,
         "skill": table.c.skill_id,
         "version": table.c.skill_version_id,
         "period": case(
@@ -180,7 +181,7 @@ def _rows(
                 (at >= literal(edge, at.type), literal_column(str(number)))
                 for number, edge in reversed(list(enumerate(window.edges)))
             ),
-            else_=literal_column("0"),
+            else_=ZERO,
         ),
     }
     return (
@@ -212,8 +213,8 @@ def sums(connection: Connection, scope: Scope) -> Sums:
     row = connection.execute(
         select(
             func.count(),
-            func.count(case((skills.c.total_uses == literal_column("0"), 1))),
-            *(func.coalesce(func.sum(column), literal_column("0")) for column in COUNTERS),
+            func.count(case((skills.c.total_uses == ZERO, 1))),
+            *(func.coalesce(func.sum(column), ZERO) for column in COUNTERS),
         ).where(within(skills.c.id, scope))
     ).one()
     count, unused, total, hours, *stars = map(int, row)
@@ -222,8 +223,9 @@ def sums(connection: Connection, scope: Scope) -> Sums:
 
 def listed(connection: Connection, skill_ids: Iterable[str]) -> dict[str, Listed]:
     """Read some skills and their counters, by their ids."""
+    counters = [func.coalesce(column, ZERO) for column in COUNTERS]  # a damaged one is NULL
     statement = (
-        select(skills.c.id, skills.c.slug, users.c.email, POINTERS[0], *COUNTERS)
+        select(skills.c.id, skills.c.slug, users.c.email, POINTERS[0], *counters)
         .select_from(POINTED.join(users, users.c.id == skills.c.author_id))
         .where(skills.c.id.in_(list(skill_ids)))
     )

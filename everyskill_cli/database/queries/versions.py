@@ -59,6 +59,9 @@ def tails(connection: Connection, skill_ids: Iterable[str]) -> dict[str, Tail]:
     """Read the newest event of each skill; one without events has the tail of an empty chain.
 
     In a statement of its own: as a sub-select of the one that waited for the lock it is stale.
+
+    Raises:
+        UnreadableValue: no event can follow one.
     """
     wanted = list(skill_ids)
     events = version_events.c
@@ -77,8 +80,10 @@ def tails(connection: Connection, skill_ids: Iterable[str]) -> dict[str, Tail]:
             events.draft_version,
         ).join(newest, (newest.c.skill_id == events.skill_id) & (newest.c.seq == events.seq))
     )
-    empty = dict.fromkeys(wanted, Tail(0, GENESIS, None, None))
-    return empty | {skill_id: Tail(*rest) for skill_id, *rest in rows}
+    found = {skill_id: Tail(*rest) for skill_id, *rest in rows}
+    if odd := [tail.seq for tail in found.values() if tail.seq >= 2**31 - 1]:  # none can follow
+        raise UnreadableValue(f"{odd[0]} is no number that an event has")
+    return dict.fromkeys(wanted, Tail(0, GENESIS, None, None)) | found
 
 
 def event(connection: Connection, event_id: str) -> VersionEvent | None:
