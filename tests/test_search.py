@@ -756,6 +756,9 @@ def test_what_a_terminal_a_pipe_and_a_program_get(cli: Commands, tmp_path: Path)
 
 def test_what_is_not_found_is_said(cli: Commands, tmp_path: Path) -> None:
     assert cli("publish", write_skill(tmp_path, "code-review")).code == 0
+    listed = cli("list", "--tag", "nobodys")
+    assert (listed.code, listed.stdout) == (0, "")
+    assert listed.stderr.startswith("No skill has all that.\nhint: Ask for less")
     done = cli("search", "code-revew")
     assert (done.code, done.stdout) == (0, "")
     assert done.stderr == "No skill is found.\nhint: Did you mean: code-review\n"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import typer
 
 from everyskill_cli.cli import combined, options, render
-from everyskill_cli.model import Sort
+from everyskill_cli.model import Filters, Sort
 
 if TYPE_CHECKING:
-    from everyskill_cli.model import Filters, InstalledPage, SkillPage
+    from everyskill_cli.model import InstalledPage, SkillPage
 
     Page: TypeAlias = InstalledPage | SkillPage
 
@@ -42,13 +42,14 @@ def list_(
 
     everyskill list --installed
     """
-    wanted = combined.filters(tag, category, author, min_rating)
+    wanted, narrowed = combined.filters(tag, category, author, min_rating), False
     if installed:
         combined.require_absent(context, "--installed", *_OF_THE_REGISTRY)
         answer = _installed(context)
     else:
         answer = _skills(context, sort, limit, after, wanted)
-    render.answer(answer, as_json=as_json)
+        narrowed = wanted != Filters()
+    render.answer(answer, as_json=as_json, narrowed=narrowed)
 
 
 _OF_THE_REGISTRY: Final = ("sort", "limit", "after", "tag", "category", "author", "min_rating")

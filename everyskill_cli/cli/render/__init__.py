@@ -103,6 +103,7 @@ def answer(
     part: Literal["files", "content", "names", "stat", "patch"] | None = None,
     output: Path | None = None,
     summary: Path | None = None,
+    narrowed: bool = False,
     stdout: TextIO | None = None,
     stderr: TextIO | None = None,
 ) -> None:
@@ -118,6 +119,7 @@ def answer(
             unfiltered, even under FORCE_COLOR. Of a DiffAnswer only the paths, or the counts.
         output: write that text to this file instead of stdout, byte for byte.
         summary: add a report in Markdown to the end of this file as well.
+        narrowed: filters may have left everything out, where there is nothing.
         stdout: instead of the process's.
         stderr: instead of the process's.
 
@@ -143,7 +145,7 @@ def answer(
     else:
         _print_blocks(_laid_out(value, part), out)
     if not as_json:
-        _print_notes(value, err)
+        _print_notes(value, err, narrowed=narrowed)
     if summary is not None:  # at last: what was done is told even where this fails
         _add_summary(value, summary)
 
@@ -224,10 +226,10 @@ def _text(value: Answer) -> str:
     return text
 
 
-def _print_notes(value: Answer, err: TextIO) -> None:
+def _print_notes(value: Answer, err: TextIO, *, narrowed: bool) -> None:
     from everyskill_cli.cli.render import layouts
 
-    for label, sentence in layouts.notes_of(value):
+    for label, sentence in layouts.notes_of(value, narrowed=narrowed):
         _print_labelled(err, label, sentence)
 
 

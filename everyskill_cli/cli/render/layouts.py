@@ -46,6 +46,7 @@ _PARTS: Final = {
     "names": ("differing", "names"),
     "stat": ("differing", "counted_up"),
 }
+_NARROWED: Final = ("No skill has all that.", "Ask for less, or see all: everyskill list")
 _EMPTY: Final = {
     "SkillPage": ("No skills here.", "Publish one: everyskill publish PATH"),
     "SearchPage": ("No skill is found.", "Fewer words, or other ones, find more."),
@@ -72,8 +73,13 @@ def blocks_of(value: Any, now: datetime, part: str | None = None) -> list[Block]
     return layout(value, now)
 
 
-def notes_of(value: Any) -> list[tuple[str, str]]:
-    """Give what goes to stderr beside an answer, each as a label and a sentence."""
+def notes_of(value: Any, *, narrowed: bool = False) -> list[tuple[str, str]]:
+    """Give what goes to stderr beside an answer, each as a label and a sentence.
+
+    Args:
+        value: one of the answers.
+        narrowed: whether filters may have left everything out.
+    """
     kind = type(value).__name__
     if kind == "CheckAnswer":
         return []  # its warnings are what was asked for, and stand in the answer
@@ -90,7 +96,7 @@ def notes_of(value: Any) -> list[tuple[str, str]]:
     if value.next is not None:
         notes.append(("more", f"the same command with --after={quoted(value.next)}"))
     if not value.items and not (kind == "OutdatedPage" and notes):  # it is not known
-        message, hint = _EMPTY[kind]
+        message, hint = _NARROWED if narrowed else _EMPTY[kind]
         if kind == "SearchPage" and value.suggestions:
             hint = f"Did you mean: {', '.join(value.suggestions)}"
         notes += [("", message), ("hint", hint)] if hint else [("", message)]
