@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from everyskill_cli.model import TAGS_MAX, Filters, Opinion
+from everyskill_cli.model import TAGS_MAX, Opinion
 
 if TYPE_CHECKING:
     from everyskill_cli.cli.render import Form
+    from everyskill_cli.model import Filters
 
 
 def require_absent(context: typer.Context, flag: str, *names: str) -> None:
@@ -36,6 +37,8 @@ def filters(
     tag: list[str] | None, category: str | None, author: str | None, min_rating: int | None
 ) -> Filters:
     """Read what skills must have to be listed or found."""
+    from everyskill_cli.model import Filters  # other commands have no use for its module
+
     return Filters(tags=tags(tag) or (), category=category, author=author, min_rating=min_rating)
 
 

@@ -84,6 +84,7 @@ _HOMES = {
         "ShowAnswer",
         "SkillPage",
         "SkillSummary",
+        "VersionChange",
         "VersionPage",
         "VersionSummary",
     ),
@@ -148,7 +149,6 @@ _HOMES = {
         "UnknownSkill",
         "UnreadLine",
         "UsageImportAnswer",
-        "VersionChange",
         "VersionFigures",
     ),
     "searching": (

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from everyskill_cli.model.counting import VersionChange
     from everyskill_cli.model.records import Skill, SkillVersion
     from everyskill_cli.model.words import EventKind, FileEntry, Finding, VersionStatus
 
@@ -109,6 +108,30 @@ class SkillSummary:
     total_uses: int
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionChange:
+    """How the ratings of a version differ from those of the rated version before it.
+
+    Attributes:
+        difference: of the averages, stars × 100; above 0 where ``version`` is rated higher.
+        low, high: a 95 % interval of that difference, stars × 100.
+        verdict: ``better`` or ``worse`` where the whole interval is on that side of 0, else
+            ``unclear``: it may be chance.
+        rating_count, previous_rating_count: how many people rated each.
+
+    """
+
+    slug: str
+    version: int
+    previous_version: int
+    difference: int
+    low: int
+    high: int
+    verdict: Literal["better", "worse", "unclear"]
+    rating_count: int
+    previous_rating_count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

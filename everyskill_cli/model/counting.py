@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from everyskill_cli.model.answers import VersionChange
     from everyskill_cli.model.words import Finding, VersionStatus
 
 
@@ -90,30 +91,6 @@ class SkillFigures:
     published_version: int | None
     total: Totals
     recent: Activity
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionChange:
-    """How the ratings of a version differ from those of the rated version before it.
-
-    Attributes:
-        difference: of the averages, stars × 100; above 0 where ``version`` is rated higher.
-        low, high: a 95 % interval of that difference, stars × 100.
-        verdict: ``better`` or ``worse`` where the whole interval is on that side of 0, else
-            ``unclear``: it may be chance.
-        rating_count, previous_rating_count: how many people rated each.
-
-    """
-
-    slug: str
-    version: int
-    previous_version: int
-    difference: int
-    low: int
-    high: int
-    verdict: Literal["better", "worse", "unclear"]
-    rating_count: int
-    previous_rating_count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

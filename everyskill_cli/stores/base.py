@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Final, Self, final
+from typing import TYPE_CHECKING, Final, Self, final
 
 from everyskill_cli.errors import IntegrityFailure, NotFound, NotReady, Unavailable
-from everyskill_cli.model import Check
 from everyskill_cli.stores.keys import CONTENT_KEY, LEFTOVER, PREFIX, digest_of
 from everyskill_cli.stores.marker import FORMAT, MARKER, MARKER_MAX, read_marker, write_marker
+
+if TYPE_CHECKING:
+    from everyskill_cli.model import Check
 
 OBJECT_MAX: Final = 50 * 1024 * 1024  # bytes; one request each way, never a multipart upload
 TRIES: Final = 3

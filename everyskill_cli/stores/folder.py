@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import unquote_to_bytes
 
 from everyskill_cli.errors import (
@@ -24,11 +24,13 @@ from everyskill_cli.errors import (
     NotReady,
     Unavailable,
 )
-from everyskill_cli.model import Check
 from everyskill_cli.stores.aside import ROOT, make, store, sync, sync_path, try_link
 from everyskill_cli.stores.base import OBJECT_MAX, ObjectInfo, Store
 from everyskill_cli.stores.keys import PROBE, STAGING
 from everyskill_cli.stores.probe import check_of
+
+if TYPE_CHECKING:
+    from everyskill_cli.model import Check
 
 _SHARD: Final = re.compile("[0-9a-f]{2}")
 

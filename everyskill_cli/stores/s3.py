@@ -13,10 +13,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from everyskill_cli.errors import NotReady, Unavailable
-from everyskill_cli.model import Check
 from everyskill_cli.settings import S3Settings
 from everyskill_cli.stores.base import TRIES, ObjectInfo, Store
 from everyskill_cli.stores.keys import PROBE
@@ -38,6 +37,9 @@ from everyskill_cli.stores.s3_errors import (
     check_settings,
     refusal,
 )
+
+if TYPE_CHECKING:
+    from everyskill_cli.model import Check
 
 PAGE: Final = 1000  # objects of one list request, the most that S3 gives
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from sqlalchemy import (
     ColumnElement,
@@ -37,7 +37,7 @@ from everyskill_cli.database.tables import (
 
 Key: TypeAlias = Literal["all", "skill", "version", "period"]
 STARS = tuple(f"stars_{given}" for given in range(1, 6))
-ZERO = literal_column("0")
+ZERO: Final[ColumnElement[int]] = literal_column("0")
 COUNTERS = tuple(skills.c[name] for name in ("total_uses", "hours_saved", *STARS))
 INSTALL = "install"  # the tool of uses that ``install`` and ``update`` record
 
@@ -223,9 +223,9 @@ def sums(connection: Connection, scope: Scope) -> Sums:
 
 def listed(connection: Connection, skill_ids: Iterable[str]) -> dict[str, Listed]:
     """Read some skills and their counters, by their ids."""
-    counters = [func.coalesce(column, ZERO) for column in COUNTERS]  # a damaged one is NULL
+    own = [func.coalesce(column, ZERO) for column in COUNTERS]  # a damaged one is NULL
     statement = (
-        select(skills.c.id, skills.c.slug, users.c.email, POINTERS[0], *counters)
+        select(skills.c.id, skills.c.slug, users.c.email, POINTERS[0], *own)
         .select_from(POINTED.join(users, users.c.id == skills.c.author_id))
         .where(skills.c.id.in_(list(skill_ids)))
     )

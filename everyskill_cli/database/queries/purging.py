@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import Connection, delete, exists, func, select, text, tuple_
 
@@ -19,7 +19,9 @@ from everyskill_cli.database.tables import (
     version_events,
     version_state,
 )
-from everyskill_cli.model import Tombstone
+
+if TYPE_CHECKING:
+    from everyskill_cli.model import Tombstone
 
 # Of a row of skill_versions: its history says so, from which its state is derived.
 WAS_PURGED: Final = exists().where(
@@ -154,6 +156,8 @@ def buried(connection: Connection, slugs: Iterable[str]) -> dict[str, Tombstone]
 
 def graves(connection: Connection, slugs: Iterable[str]) -> dict[str, tuple[Tombstone, str | None]]:
     """Find the same with the email address of who ordered it."""
+    from everyskill_cli.model import Tombstone  # for whoever asks for a skill that is gone
+
     found: dict[str, tuple[Tombstone, str | None]] = {}
     for chunk in records.chunks(slugs):
         for row in connection.execute(
