@@ -155,7 +155,7 @@ sayings = st.one_of(
 )
 
 
-@lengths(300, 20_000)
+@lengths(300, 10_000)
 def test_manifests(count: Callable[..., None], examples: int) -> None:
     def check(stored: Any) -> None:
         try:
@@ -172,7 +172,7 @@ def test_manifests(count: Callable[..., None], examples: int) -> None:
     fuzz(count, "manifests", manifests, check, examples)
 
 
-@lengths(300, 20_000)
+@lengths(300, 10_000)
 def test_metadata(count: Callable[..., None], examples: int) -> None:
     def check(stored: Any) -> None:
         try:
@@ -217,7 +217,7 @@ def edited(changes: list[tuple[int, str, str]]) -> bytes:
     return "".join(tokens).encode(errors="surrogatepass")
 
 
-@lengths(300, 20_000)
+@lengths(300, 10_000)
 def test_lock_files(tmp_path: Path, count: Callable[..., None], examples: int) -> None:
     place = Place("project", tmp_path, tmp_path / "everyskill.lock")
 
@@ -325,7 +325,7 @@ archives = st.one_of(
 )
 
 
-@lengths(400, 20_000)
+@lengths(400, 10_000)
 def test_archives(count: Callable[..., None], examples: int) -> None:
     def check(data: bytes) -> None:
         try:

@@ -9,8 +9,9 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from everyskill_cli.chain import timestamp
-from everyskill_cli.database.queries import counting, quiet, records, users, versions
-from everyskill_cli.database.queries.counting import Opinions, Scope, Sums, Uses, Window
+from everyskill_cli.database.queries import counting, quiet, records, users, versions, windows
+from everyskill_cli.database.queries.counting import Sums
+from everyskill_cli.database.queries.windows import Counts, Opinions, Scope, Uses, Window
 from everyskill_cli.errors import NotFound, UsageError
 from everyskill_cli.model import (
     Activity,
@@ -85,8 +86,8 @@ def _of_skill(
     meet(registry, tx, found)
     window = _window(tx, wanted, Scope(skill_ids=(found.skill.id,)))
     listed = versions.summaries(tx, found.skill.id, found.pointers, limit=wanted.limit)
-    uses = counting.uses(tx, window, "version")
-    recent, warnings = _recent(tx, window)
+    counts = windows.counts(tx, window, "all", "period", "version")
+    recent, warnings = _recent(window, counts)
     return SkillStatsAnswer(
         slug=found.skill.slug,
         author=found.author,
@@ -94,24 +95,20 @@ def _of_skill(
         until=window.until,
         published_version=found.published_version,
         unrated_version=_unrated(tx, found),
-        unversioned_uses=uses.get(None, Uses()).uses,
+        unversioned_uses=counts.uses["version"].get(None, Uses()).uses,
         total=_totals(_sums(found.skill, found.skill.total_uses)),
         recent=recent,
-        periods=_periods(tx, window),
-        versions=_by_version(tx, window, found, listed, uses),
+        periods=_periods(window, counts),
+        versions=_by_version(tx, found, listed, counts),
         changes=tuple(trend.changes(found.skill.slug, listed)),
         warnings=(*registry.notices, *warnings),
     )
 
 
 def _by_version(
-    tx: Transaction,
-    window: Window,
-    found: Found,
-    listed: list[VersionSummary],
-    uses: Mapping[Any, Uses],
+    tx: Transaction, found: Found, listed: list[VersionSummary], counts: Counts
 ) -> tuple[VersionFigures, ...]:
-    opinions = counting.opinions(tx, window, "version")
+    uses, opinions = counts.uses["version"], counts.opinions["version"]
     ids = counting.version_ids(tx, found.skill.id, [item.version for item in listed])
     return tuple(
         VersionFigures(
@@ -138,10 +135,10 @@ def _of_many(tx: Transaction, wanted: Wanted) -> StatsAnswer:
     scope = Scope() if wanted.author is None else _of_author(tx, wanted.author, wanted.named_max)
     window = _window(tx, wanted, scope)
     sums = counting.sums(tx, scope)
-    used = counting.uses(tx, window, "skill", limit=wanted.limit)
-    rated = counting.opinions(tx, window, "skill", limit=wanted.limit)
-    listed = counting.listed(tx, used.keys() | rated.keys())
-    recent, warnings = _recent(tx, window)
+    counts = windows.counts(tx, window, "all", "period", "skill", limit=wanted.limit)
+    used, rated = counts.uses["skill"], counts.opinions["skill"]
+    listed = counting.listed(tx, {*used, *rated})
+    recent, warnings = _recent(window, counts)
     return StatsAnswer(
         author=wanted.author,
         since=window.since,
@@ -150,7 +147,7 @@ def _of_many(tx: Transaction, wanted: Wanted) -> StatsAnswer:
         unused_skills=sums.unused,
         total=_totals(sums),
         recent=recent,
-        periods=_periods(tx, window),
+        periods=_periods(window, counts),
         items=_most_used(tx, window, used, listed),
         changes=_newest_changes(tx, dict.fromkeys([*used, *rated]), listed),
         unused=tuple(quiet.unused(tx, window, wanted.limit)),
@@ -179,7 +176,7 @@ def _most_used(
 ) -> tuple[SkillFigures, ...]:
     """Give the skills with most uses in the window, most first."""
     own = window._replace(scope=Scope(skill_ids=tuple(uses)))
-    opinions = counting.opinions(tx, own, "skill") if uses else {}
+    opinions = windows.counts(tx, own, "skill").opinions["skill"] if uses else {}
     return tuple(
         SkillFigures(
             slug=listed[skill_id].slug,
@@ -230,9 +227,8 @@ def _edges(since: datetime, until: datetime) -> tuple[datetime, ...]:
     return (since, *(until - number * step for number in range(count - 1, 0, -1)))
 
 
-def _periods(tx: Transaction, window: Window) -> tuple[Period, ...]:
-    uses = counting.uses(tx, window, "period")
-    opinions = counting.opinions(tx, window, "period")
+def _periods(window: Window, counts: Counts) -> tuple[Period, ...]:
+    uses, opinions = counts.uses["period"], counts.opinions["period"]
     ends = (*window.edges[1:], window.until)
     return tuple(
         Period(begins_at=begin, ends_at=end, recent=_activity(uses, opinions, number))
@@ -240,9 +236,9 @@ def _periods(tx: Transaction, window: Window) -> tuple[Period, ...]:
     )
 
 
-def _recent(tx: Transaction, window: Window) -> tuple[Activity, tuple[Finding, ...]]:
-    """Count the whole window, and say where it has more rows than are counted."""
-    uses, opinions = counting.uses(tx, window, "all"), counting.opinions(tx, window, "all")
+def _recent(window: Window, counts: Counts) -> tuple[Activity, tuple[Finding, ...]]:
+    """Sum the whole window up, and say where it has more rows than are counted."""
+    uses, opinions = counts.uses["all"], counts.opinions["all"]
     recent = _activity(uses, opinions, 0)
     found = []
     if recent.uses >= window.rows_max:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, exists, select
 
 from everyskill_cli.database.queries import records
-from everyskill_cli.database.queries.counting import Scope, Window, within
+from everyskill_cli.database.queries.windows import Scope, Window, within
 from everyskill_cli.database.tables import (
     skill_versions,
     skills,
