@@ -81,7 +81,12 @@ def _drop(made: Made) -> None:
             tx.execute(text(statement))
 
 
-INDEXES = ["ix_skills_place"]
+INDEXES = (
+    "ix_skills_place",
+    "ix_skills_figures",
+    "ix_usage_events_newest",
+    "ix_ratings_newest_of_all",
+)
 TRIGGERS = {
     "SQLite": ["skills_search_insert", "skills_search_update", "skills_search_delete"],
     "PostgreSQL": ["skills_search_insert", "skills_search_update"],

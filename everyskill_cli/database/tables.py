@@ -241,6 +241,10 @@ skills = Table(
     Index("ix_skills_rating", text("coalesce(average_rating, 0)"), "slug"),
     Index("ix_skills_uses", "total_uses", "slug"),
     Index("ix_skills_place", text(PLACE), "slug"),
+    Index(
+        "ix_skills_figures",
+        *("author_id", "total_uses", "hours_saved", *(f"stars_{n}" for n in range(1, 6))),
+    ),
 )
 
 skill_versions = Table(
@@ -360,6 +364,7 @@ ratings = Table(
     CheckConstraint("length(comment) <= 2000", name="comment"),
     CheckConstraint("hours_saved_estimate BETWEEN 0 AND 1000", name="hours_saved_estimate"),
     Index("ix_ratings_newest", "skill_id", "updated_at", "id"),
+    Index("ix_ratings_newest_of_all", "updated_at"),
     Index("ix_ratings_of_version", "skill_version_id", "updated_at", "id"),
     Index(
         "ix_ratings_comments", "skill_id", "updated_at", "id", info={"where": "comment IS NOT NULL"}
@@ -381,6 +386,7 @@ usage_events = Table(
     *_check("id", UUID_CHECK),
     *_check("metadata", JSON_CHECK, "metadata", "object"),
     Index("ix_usage_events_skill", "skill_id", "created_at"),
+    Index("ix_usage_events_newest", "created_at"),
     Index("ix_usage_events_version", "skill_version_id"),
     Index("ix_usage_events_user", "user_id"),
 )

@@ -18,6 +18,14 @@ CREATE TABLE skill_search (
 
 CREATE INDEX ix_skills_place ON skills ((0 - (100 * (15 + stars_1 + 2 * stars_2 + 3 * stars_3 + 4 * stars_4 + 5 * stars_5) / (5 + stars_1 + stars_2 + stars_3 + stars_4 + stars_5) + 20 * CASE WHEN total_uses > 0 THEN length(CAST(total_uses AS TEXT)) ELSE 0 END)), slug);
 
+-- For stats: the sums of everybody, or of an author, without a look at the skills themselves; and what
+-- happened in a period, whoever's it was.
+CREATE INDEX ix_skills_figures ON skills (author_id, total_uses, hours_saved, stars_1, stars_2, stars_3, stars_4, stars_5);
+
+CREATE INDEX ix_usage_events_newest ON usage_events (created_at);
+
+CREATE INDEX ix_ratings_newest_of_all ON ratings (updated_at);
+
 CREATE FUNCTION everyskill_fold(value text) RETURNS text LANGUAGE sql IMMUTABLE
 SET search_path FROM CURRENT AS $$
     SELECT CASE WHEN octet_length(value) = length(value) THEN lower(value) ELSE translate(

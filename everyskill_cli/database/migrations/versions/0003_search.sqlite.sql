@@ -1,4 +1,4 @@
--- Search, SQLite: the words of every skill in a full-text table, and the place of each in what is found.
+-- Search and stats, SQLite: the words of every skill in a full-text table, and the place of each in what is found.
 -- Never edited after its release.
 --
 -- A full-text table names rows by number, and SQLite may renumber the rows of skills: so each skill has
@@ -19,6 +19,14 @@ CREATE INDEX ix_skill_search_stale ON skill_search (number) WHERE is_stale = 1;
 CREATE VIRTUAL TABLE skill_words USING fts5(words, tokenize = "ascii tokenchars '=#/@~_-'", detail = none);
 
 CREATE INDEX ix_skills_place ON skills ((0 - (100 * (15 + stars_1 + 2 * stars_2 + 3 * stars_3 + 4 * stars_4 + 5 * stars_5) / (5 + stars_1 + stars_2 + stars_3 + stars_4 + stars_5) + 20 * CASE WHEN total_uses > 0 THEN length(CAST(total_uses AS TEXT)) ELSE 0 END)), slug);
+
+-- For stats: the sums of everybody, or of an author, without a look at the skills themselves; and what
+-- happened in a period, whoever's it was.
+CREATE INDEX ix_skills_figures ON skills (author_id, total_uses, hours_saved, stars_1, stars_2, stars_3, stars_4, stars_5);
+
+CREATE INDEX ix_usage_events_newest ON usage_events (created_at);
+
+CREATE INDEX ix_ratings_newest_of_all ON ratings (updated_at);
 
 CREATE TRIGGER skills_search_insert AFTER INSERT ON skills
 BEGIN
