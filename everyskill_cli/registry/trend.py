@@ -59,7 +59,7 @@ def changes(slug: str, versions: Iterable[Rated]) -> list[VersionChange]:
         slug: the skill.
         versions: newest first.
     """
-    rated = [version for version in versions if sum(histogram(version))]
+    rated = [version for version in versions if _is_rated(histogram(version))]
     return [change(slug, version, previous) for version, previous in pairwise(rated)]
 
 
@@ -97,6 +97,11 @@ def change(slug: str, version: Rated, previous: Rated) -> VersionChange:
 def histogram(version: Rated) -> tuple[int, int, int, int, int]:
     """Give how many gave one star, two, … five."""
     return (version.stars_1, version.stars_2, version.stars_3, version.stars_4, version.stars_5)
+
+
+def _is_rated(histogram: Sequence[int]) -> bool:
+    """Tell whether somebody rated; counts below 0, which somebody wrote by hand, say nothing."""
+    return min(histogram) >= 0 and sum(histogram) > 0
 
 
 def per_rating(amount: int, count: int) -> int | None:
