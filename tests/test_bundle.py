@@ -136,6 +136,15 @@ files = st.dictionaries(
 )
 
 
+def test_a_message_about_two_names_shows_neither_as_it_is() -> None:
+    """No font and no terminal knows what this character will be: it is not assigned yet."""
+    paths = PathSet()
+    paths.add("\U00018cd6")
+    with pytest.raises(InvalidSkill) as caught:
+        paths.add("\U00018cd6")
+    assert caught.value.message.isprintable()
+
+
 def packable(contents: dict[str, tuple[bytes, bool]]) -> tuple[SkillFile, ...]:
     """Those of some files that may be in a bundle, and SKILL.md, as they are packed."""
     paths = PathSet()

@@ -106,15 +106,17 @@ class PathSet:
         folded = _fold(path)
         other = self._claimed.get(folded)
         if other is not None:
-            raise _broken(
-                "path-collision", path, f"and {other} are one and the same on some computers"
-            )
+            what = f"and {_shown(other)} are one and the same on some computers"
+            raise _broken("path-collision", path, what)
         self._claimed[folded] = path
 
 
 def _broken(rule: str, path: str, what: str) -> InvalidSkill:
-    shown = path if path.isprintable() else ascii(path)
-    return InvalidSkill(f"{shown} {what}.", "Rename it and try again.", rule=rule, path=path)
+    return InvalidSkill(f"{_shown(path)} {what}.", "Rename it and try again.", rule=rule, path=path)
+
+
+def _shown(path: str) -> str:
+    return path if path.isprintable() else ascii(path)
 
 
 def _is_git(name: str) -> bool:
