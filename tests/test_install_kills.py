@@ -179,7 +179,7 @@ def forks() -> Iterator[Forks]:
         yield made
 
 
-@pytest.fixture(params=["exchange", "two renames"])
+@pytest.fixture(params=["exchange", pytest.param("two renames", marks=pytest.mark.long)])
 def scenes(request: pytest.FixtureRequest, forks: Forks, tmp_path: Path) -> Scenes:
     """On a local registry, with each way to swap two folders."""
     stores = FolderStores(tmp_path)

@@ -181,7 +181,9 @@ def test_a_publisher_killed_after_a_step(lanes, stores, count):
 
 
 @pytest.mark.parametrize("lanes", [REPAIR], ids=["repair"], indirect=True)
-@pytest.mark.parametrize("stores", ["folder", "s3"], indirect=True)
+@pytest.mark.parametrize(
+    "stores", ["folder", pytest.param("s3", marks=pytest.mark.long)], indirect=True
+)
 @pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
 def test_a_publisher_killed_while_it_repairs_an_object(lanes, stores, count):
     points = thinned(lanes[0].rehearse())

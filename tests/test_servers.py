@@ -214,6 +214,7 @@ def test_a_missing_bucket_stays_missing(any_s3: S3Server) -> None:
     assert status_of(client.put_object, Bucket="no-such-bucket", Key="a", Body=BODY) == 404
 
 
+@pytest.mark.long  # of a server that the tests use
 def test_an_acknowledged_object_survives_a_kill() -> None:
     with open_s3() as server:
         if not isinstance(server, SeaweedFS):

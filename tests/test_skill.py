@@ -55,6 +55,7 @@ def test_there_are_enough_hostile_cases():
     assert len({case.name for case in FOLDERS}) == len(FOLDERS)
 
 
+@pytest.mark.long
 def test_100000_files_are_refused_in_well_under_a_second(tmp_path: Path):
     folder = write(tmp_path / "skill", {"SKILL.md": SKILL})
     try:

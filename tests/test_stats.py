@@ -425,7 +425,9 @@ def test_the_figures_of_a_skill_read_its_own_rows_by_an_index(registry, count: C
                 plans += [row[3] for row in rows]
     scans = [plan for plan in plans if plan.startswith("SCAN")]
     assert [
-        plan for plan in scans if not re.match(r"SCAN (anon_\d+|counted|CONSTANT ROW|registry)", plan)
+        plan
+        for plan in scans
+        if not re.match(r"SCAN (anon_\d+|counted|CONSTANT ROW|registry)", plan)
     ] == []
     assert any("ix_usage_events_skill" in plan for plan in plans)
     assert any("ix_ratings_newest" in plan for plan in plans)
