@@ -10,6 +10,7 @@ import statistics
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from math import sqrt
 
 import pytest
@@ -21,9 +22,10 @@ from sqlalchemy import text
 from everyskill_cli.cli import render
 from everyskill_cli.cli.render.spreadsheet import cell
 from everyskill_cli.database.queries import counting, records, usage
-from everyskill_cli.errors import NotFound, UsageError
+from everyskill_cli.errors import IntegrityFailure, NotFound, UsageError
 from everyskill_cli.model import Activity, Reference, SkillVersion, UsageEvent
 from everyskill_cli.registry import Registry, trend
+from everyskill_cli.registry.periods import cut
 from everyskill_cli.registry.show import show
 from everyskill_cli.registry.stats import Wanted, stats
 from tests.audit import audit_records
@@ -32,6 +34,7 @@ from tests.figures import Count
 from tests.registries import make_registry, write_skill
 from tests.rows import add_rating, add_version, ensure_user
 from tests.samples import Narrow
+from tests.tampering import unchecked
 
 DEMO = Reference("demo")
 DAY = timedelta(days=1)
@@ -135,6 +138,20 @@ def test_what_may_be_chance_is_said_to_be_and_a_fall_is_one(registry):
     [change] = stats(registry, Wanted(skill=DEMO)).changes
     assert (change.difference, change.verdict) == (-200, "worse")
     assert change.low < -200 < change.high < 0
+
+
+def test_a_version_is_compared_with_one_that_is_not_listed(registry):
+    """And behind any number of versions that nobody rated, for the registry as well."""
+    rate(registry, version(registry, 1), 2, 2)
+    rate(registry, version(registry, 2), 4, 4)
+    [change] = stats(registry, Wanted(skill=DEMO, limit=1)).changes
+    assert (change.version, change.previous_version) == (2, 1)
+    for _ in range(21):
+        with registry.database.writing() as tx:
+            add_version(tx, "demo")
+    assert stats(registry, Wanted(skill=DEMO, limit=1)).changes == ()
+    assert stats(registry, Wanted(skill=DEMO, limit=50)).changes == (change,)
+    assert stats(registry, Wanted()).changes == (change,)
 
 
 def test_show_compares_what_people_get(registry):
@@ -260,9 +277,44 @@ def test_of_very_many_rows_the_newest_are_counted_and_it_is_said(registry):
     uses, ratings = answer.warnings
     assert (uses.rule, ratings.rule) == ("rows-limit", "rows-limit")
     day = answer.until - 3 * DAY
-    assert "Only the newest 3 uses" in uses.message
+    assert "the newest 3 uses" in uses.message
     assert f"back to {day:%Y-%m-%dT%H:}" in uses.message or "back to" in uses.message
     assert stats(registry, Wanted(skill=DEMO, rows_max=6)).warnings == ()
+
+
+@pytest.mark.parametrize("weeks", [1, 1999, 9999])
+def test_a_period_of_any_length_has_31_parts_at_most_and_none_is_empty(registry, weeks):
+    until = stats(registry, Wanted(skill=DEMO)).until
+    edges = cut(weeks * 7 * DAY, until)
+    parts = [end - begin for begin, end in pairwise((*edges, until))]
+    assert len(parts) <= 31
+    assert min(parts) > timedelta(hours=1)
+    assert edges[0] == until - weeks * 7 * DAY
+
+
+def test_bars_of_many_years_are_told_in_days(registry, capsys):
+    use(registry, version(registry, 2))
+    env = {
+        "EVERYSKILL_DATABASE_URL": registry.settings.database_url,
+        "EVERYSKILL_STORE_URL": registry.settings.store_url,
+        "FORCE_COLOR": "1",
+        "NO_COLOR": "1",
+    }
+    assert "a bar for 2,2" in Commands(capsys)("stats", "demo", "--since", "9999w", env=env).stdout
+    assert "a bar a week" in Commands(capsys)("stats", "demo", env=env).stdout
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_counters_that_nobody_can_add_up_are_damaged(database_url, tmp_path):
+    registry = make_registry(database_url, tmp_path)
+    for slug in ("one", "two"):
+        with registry.database.writing() as tx:
+            add_version(tx, slug)
+    with unchecked(tmp_path / "registry.db") as connection:
+        connection.execute(f"UPDATE skills SET total_uses = {2**63 - 1}")
+    with pytest.raises(IntegrityFailure, match="counters"):
+        stats(registry, Wanted())
+    registry.close()
 
 
 # The registry and an author.
@@ -385,6 +437,8 @@ def test_the_command(capsys, tmp_path, monkeypatch):
         ("4.00", "4.00"),
         ("", ""),
         ("a=b", "a=b"),
+        ("x;=1+1@b.c", "x;'=1+1@b.c"),
+        ("\uff1d1+1", "'\uff1d1+1"),
     ],
 )
 def test_a_spreadsheet_runs_no_cell(given_text, kept):

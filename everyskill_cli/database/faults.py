@@ -162,6 +162,8 @@ def _sqlite(error: sqlite3.Error, where: str) -> EveryskillError:
         )
     if not name and said.startswith("Could not decode"):
         return _foreign(where, "a text is not UTF-8")
+    if said == "integer overflow":  # of a sum
+        return _foreign(where, "counters that nobody can add up")
     return _by_name(name.split("_")[1] if "_" in name else "", said, where)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from everyskill_cli.chain import timestamp
@@ -18,6 +17,7 @@ from everyskill_cli.model import (
     Finding,
     Period,
     Reference,
+    Skill,
     SkillFigures,
     SkillStatsAnswer,
     StatsAnswer,
@@ -29,14 +29,13 @@ from everyskill_cli.model import (
 from everyskill_cli.registry import Registry, trend
 from everyskill_cli.registry.lookup import Found, find_skill
 from everyskill_cli.registry.memory import meet
+from everyskill_cli.registry.periods import cut
 
 if TYPE_CHECKING:
     from everyskill_cli.database.engine import Transaction
 
 ROWS_MAX: Final = 100_000  # uses, and ratings, that are counted of a period, the newest
-PARTS_MAX: Final = 31
-STEPS: Final = tuple(timedelta(hours=hours) for hours in (1, 24, 7 * 24, 28 * 24, 364 * 24))
-COMPARED: Final = 20  # newest versions of each listed skill, among which changes are looked for
+COMPARED: Final = 1_000  # newest versions of a skill, among which changes are looked for
 ONE_MOMENT: Final = "REPEATABLE READ"  # figures that are added up must be of one moment
 
 
@@ -100,7 +99,7 @@ def _of_skill(
         recent=recent,
         periods=_periods(window, counts),
         versions=_by_version(tx, found, listed, counts),
-        changes=tuple(trend.changes(found.skill.slug, listed)),
+        changes=_changes_of(tx, found.skill, listed),
         warnings=(*registry.notices, *warnings),
     )
 
@@ -120,6 +119,15 @@ def _by_version(
         )
         for item in listed
     )
+
+
+def _changes_of(
+    tx: Transaction, skill: Skill, listed: list[VersionSummary]
+) -> tuple[VersionChange, ...]:
+    """Compare listed versions with the rated one before each, which may not be listed."""
+    rated = counting.histograms(tx, [skill.id], COMPARED).get(skill.id, [])
+    numbers = {item.version for item in listed}
+    return tuple(each for each in trend.changes(skill.slug, rated) if each.version in numbers)
 
 
 def _unrated(tx: Transaction, found: Found) -> int | None:
@@ -176,7 +184,7 @@ def _most_used(
 ) -> tuple[SkillFigures, ...]:
     """Give the skills with most uses in the window, most first."""
     own = window._replace(scope=Scope(skill_ids=tuple(uses)))
-    opinions = windows.counts(tx, own, "skill").opinions["skill"] if uses else {}
+    opinions = windows.opinions(tx, own, ["skill"])["skill"] if uses else {}
     return tuple(
         SkillFigures(
             slug=listed[skill_id].slug,
@@ -208,23 +216,8 @@ def _newest_changes(
 
 def _window(tx: Transaction, wanted: Wanted, scope: Scope) -> Window:
     until = records.now(tx)
-    since = wanted.since
-    if isinstance(since, timedelta):
-        since = until - since
-    if since >= until:
-        raise UsageError(
-            f"The period would begin in the future, at {timestamp(since)}.",
-            "Give how long back, or an earlier day: --since 90d",
-        )
-    return Window(scope, since, until, _edges(since, until), wanted.rows_max)
-
-
-def _edges(since: datetime, until: datetime) -> tuple[datetime, ...]:
-    """Cut a period into hours, days, weeks … that end now; the first may be shorter."""
-    whole = until - since
-    step = next((step for step in STEPS if whole <= PARTS_MAX * step), whole / PARTS_MAX)
-    count = ceil(whole / step)
-    return (since, *(until - number * step for number in range(count - 1, 0, -1)))
+    edges = cut(wanted.since, until)
+    return Window(scope, edges[0], until, edges, wanted.rows_max)
 
 
 def _periods(window: Window, counts: Counts) -> tuple[Period, ...]:
@@ -237,7 +230,7 @@ def _periods(window: Window, counts: Counts) -> tuple[Period, ...]:
 
 
 def _recent(window: Window, counts: Counts) -> tuple[Activity, tuple[Finding, ...]]:
-    """Sum the whole window up, and say where it has more rows than are counted."""
+    """Sum the whole window up, and say where it may have more rows than are counted."""
     uses, opinions = counts.uses["all"], counts.opinions["all"]
     recent = _activity(uses, opinions, 0)
     found = []
@@ -252,7 +245,7 @@ def _cut_off(window: Window, what: str, oldest: datetime | None) -> Finding:
     back = f", back to {timestamp(oldest)}" if oldest else ""
     return Finding(
         "rows-limit",
-        f"Only the newest {window.rows_max:,} {what} of the period are counted{back}.",
+        f"No more than the newest {window.rows_max:,} {what} of the period are counted{back}.",
     )
 
 

@@ -188,8 +188,9 @@ def _spark(parts: Sequence[Period], nothing: str) -> Line:
         return Line(only_shown(f"{nothing} in this time", "muted"), "Uses")
     bars = "".join(_LEVELS[-(-count * (len(_LEVELS) - 1) // most)] for count in counts)
     hours = round((parts[-1].ends_at - parts[-1].begins_at).total_seconds() / 3600)
-    part = next((word for length, word in _HOURS if hours >= length), "part")
-    said = only_shown(bars, "stars") + only_shown(f"  a bar a {part}, {most:,} at most", "muted")
+    part = next(f"a {word}" for length, word in (*_HOURS, (0, "part")) if hours >= length)
+    part = part if hours <= _HOURS[0][0] else f"for {hours // 24:,} days"
+    said = only_shown(bars, "stars") + only_shown(f"  a bar {part}, {most:,} at most", "muted")
     return Line(said, "Uses")
 
 

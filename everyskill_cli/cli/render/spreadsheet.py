@@ -1,7 +1,8 @@
 """Rows as CSV (RFC 4180): a header, CRLF, quotes where a cell needs them.
 
-Spreadsheets run a cell that begins with ``=``, ``+``, ``-`` or ``@`` as a formula, and such a cell
-may be a stranger's text: it gets a ``'`` before it, as OWASP advises. Numbers stay numbers.
+Spreadsheets run a cell that begins with ``=``, ``+``, ``-`` or ``@``, in wide characters too, as a
+formula, and such a cell may be a stranger's text: it gets a ``'`` before it, as OWASP advises. So
+it does behind a sign at which some spreadsheets would begin another cell. Numbers stay numbers.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from everyskill_cli.model import StatsAnswer
 
-_FORMULA: Final = re.compile(r"[=+\-@\t\r]")
+_FORMULA: Final = re.compile(r"(?:(?<=[;|\t])|^)(?=[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])")
 _NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 
@@ -36,6 +37,4 @@ def text_of(value: StatsAnswer | SkillStatsAnswer, now: datetime) -> str:
 
 def cell(text: str) -> str:
     """Keep a spreadsheet from running a text."""
-    if _FORMULA.match(text) and not _NUMBER.fullmatch(text):
-        return f"'{text}"
-    return text
+    return text if _NUMBER.fullmatch(text) else _FORMULA.sub("'", text)

@@ -93,9 +93,7 @@ def counts(connection: Connection, window: Window, *keys: Key, limit: int | None
         keys: what to count by.
         limit: skills at most, those with most uses or ratings, most first.
     """
-    return Counts(
-        _uses(connection, window, keys, limit), _opinions(connection, window, keys, limit)
-    )
+    return Counts(_uses(connection, window, keys, limit), opinions(connection, window, keys, limit))
 
 
 def _uses(
@@ -114,10 +112,10 @@ def _uses(
     return found
 
 
-def _opinions(
-    connection: Connection, window: Window, keys: Sequence[Key], limit: int | None
+def opinions(
+    connection: Connection, window: Window, keys: Sequence[Key], limit: int | None = None
 ) -> dict[Key, dict[Any, Opinions]]:
-    """Count ratings by when each was given or last changed."""
+    """Count ratings alone, by when each was given or last changed."""
     own = ratings.c
     hours = own.hours_saved_estimate.label("hours")
     rows = _rows(window, keys, ratings, own.updated_at, own.user_id, own.rating, hours)
