@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import time
 from collections.abc import Callable, Iterable
@@ -11,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.bulk import Sizes, fill
-from benchmarks.corpus import make_tree
+from benchmarks.corpus import make_skill
 from benchmarks.lab import Lab
 from benchmarks.measuring import Cost, run
 from everyskill_cli.model import Access
@@ -61,12 +62,12 @@ def make(lab: Lab, database: str, skills: int) -> Made:
         remove = partial(lab.large_postgres.drop_database, url)
     own = {"EVERYSKILL_DATABASE_URL": url, "EVERYSKILL_STORE_URL": f"file://{lab.new_folder()}"}
     variables = lab.environment(own | {"EVERYSKILL_USER": "ann@example.org"})
-    tree = lab.new_folder() / "skills"
-    make_tree(tree, 1, 1)
+    first = lab.new_folder() / "beginning"
+    make_skill(first, 0, random.Random(1))
     for words in (  # the first publish makes the store the registry's
         ["upgrade"],
-        ["publish", str(tree)],
-        ["purge", "skill-0000", "--everything", "--reason", "Only the beginning.", "--yes"],
+        ["publish", str(first)],
+        ["purge", first.name, "--everything", "--reason", "Only the beginning.", "--yes"],
     ):
         run([lab.program, *words], variables)
     sizes = Sizes(skills)

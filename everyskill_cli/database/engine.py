@@ -5,7 +5,6 @@ With SQLAlchemy's defaults 10–27 of 200 concurrent publishes failed on SQLite;
 
 from __future__ import annotations
 
-import logging
 import os
 import sqlite3
 import stat
@@ -13,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -263,27 +262,6 @@ def _is_ours(connection: sqlite3.Connection) -> bool:
 
 
 def _postgresql(url: URL) -> Engine:
-    try:
-        import psycopg
+    from everyskill_cli.database.postgresql import make_engine  # only who speaks to one loads it
 
-        # What it warns of is said by errors; unheard, it would go to stderr, with a server's words.
-        logging.getLogger(psycopg.__name__).addHandler(logging.NullHandler())
-    except ImportError as error:
-        raise NotReady(
-            "The PostgreSQL driver is not installed.",
-            "Run: pip install 'psycopg[binary]'",
-        ) from error
-    options: dict[str, Any] = {"prepare_threshold": None}  # poolers lose prepared statements
-    if "connect_timeout" not in url.query:
-        options["connect_timeout"] = 10
-    if "application_name" not in url.query:
-        options["application_name"] = "everyskill"
-    return create_engine(
-        url,
-        isolation_level="READ COMMITTED",
-        connect_args=options,
-        use_native_hstore=False,  # a round trip for a type that we do not use
-        pool_reset_on_return=None,  # every use ends its own transaction
-        pool_size=1,
-        json_deserializer=read_json,
-    )
+    return make_engine(url)

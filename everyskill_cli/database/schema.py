@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import StaticPool
 
 from everyskill_cli.database.engine import Database
@@ -28,6 +29,8 @@ HEAD: Final = "0003"  # a test holds this and the newest migration together
 FORMAT: Final = 1  # of rows and objects, as the first migration writes it (docs/format.md)
 SAME_ON_SQLITE: Final = ("0001", "0002")  # revisions whose SQLite files are read as they are
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
+_STORED: Final = "SELECT version_num FROM everyskill_revision"
+_NO_TABLE: Final = "42P01"  # PostgreSQL's code
 LOCK_KEY: Final = 0x6576_7279_736B  # 'everysk': PostgreSQL's advisory lock of an upgrade
 
 
@@ -39,7 +42,7 @@ def require_current(database: Database, access: Access) -> None:
         _start(database, access)
         return
     with database.reading() as connection:
-        found = revision(connection)
+        found = _revision_at_once(connection)
         foreign = found is None and _require_open(connection, database) and _has_tables(connection)
     if found == HEAD or (access == "read" and _reads_the_same(database, found)):
         return
@@ -74,7 +77,20 @@ def revision(connection: Connection) -> str | None:
         known = "SELECT 1 WHERE to_regclass('everyskill_revision') IS NOT NULL"
     if connection.scalar(text(known)) is None:
         return None
-    stored = connection.scalar(text("SELECT version_num FROM everyskill_revision"))
+    stored = connection.scalar(text(_STORED))
+    return None if stored is None else str(stored)
+
+
+def _revision_at_once(connection: Connection) -> str | None:
+    """Read the same in one round trip, where a statement that fails ends no transaction."""
+    if connection.dialect.name == "sqlite":
+        return revision(connection)
+    try:
+        stored = connection.scalar(text(_STORED))
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", "") != _NO_TABLE:
+            raise
+        return None
     return None if stored is None else str(stored)
 
 

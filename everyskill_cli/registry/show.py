@@ -28,10 +28,11 @@ def show(registry: Registry, reference: Reference, *, content: bool = False) -> 
         found = find_skill(tx, reference.slug)
         meet(registry, tx, found)
         version = find_version(tx, found, number_to_show(tx, found, reference))
-        summary = versions.summary(tx, version, found.pointers)
+        newest = versions.summaries(tx, found.skill.id, found.pointers, limit=NEWEST_VERSIONS)
+        listed = (each for each in newest if each.version == version.version)
+        summary = next(listed, None) or versions.summary(tx, version, found.pointers)
         if content and summary.purged_at is not None:
             raise purged(tx, reference.slug, version)
-        newest = versions.summaries(tx, found.skill.id, found.pointers, limit=NEWEST_VERSIONS)
         comments = ratings.page(tx, found.skill.id, limit=NEWEST_COMMENTS, comments_only=True)
     return ShowAnswer(
         skill=found.skill,
