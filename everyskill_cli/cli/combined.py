@@ -44,11 +44,13 @@ def filters(
 
 def asked(after: str | None, wanted: Filters | None = None) -> Asked:
     """Say what a page is of, for whoever reads an empty one."""
-    from everyskill_cli.model import Filters
-
     if after is not None:
         return "rest"
-    return "all" if wanted in (None, Filters()) else "some"
+    if wanted is None:
+        return "all"
+    from everyskill_cli.model import Filters  # other commands have no use for its module
+
+    return "all" if wanted == Filters() else "some"
 
 
 def opinion(
