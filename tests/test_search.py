@@ -929,6 +929,24 @@ def test_what_a_terminal_a_pipe_and_a_program_get(cli: Commands, tmp_path: Path)
     assert [line.split("\t")[0] for line in listed.stdout.splitlines()] == ["other"]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_hit_that_cannot_be_shown_is_said(cli: Commands, tmp_path: Path) -> None:
+    for slug in ("code-a", "code-b"):
+        assert cli("publish", write_skill(tmp_path, slug)).code == 0
+    [file] = tmp_path.glob("*.db")
+    by_hand(file, "hours_saved = 'many' WHERE slug = 'code-a'")
+    said = (
+        "warning: code-a is found and not shown, because its row holds what everyskill never wrote."
+    )
+    done = cli("search", "code-a")
+    assert (done.code, done.stdout, done.stderr) == (0, "", f"{said}\n")
+    done = cli("search", "code", "-n", "1")
+    more = "more: the same command with --after=1/300/code-a"
+    assert (done.code, done.stdout, done.stderr) == (0, "", f"{said}\n{more}\n")
+    done = cli("search", "code")
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["code-b"]
+
+
 def test_what_is_not_found_is_said(cli: Commands, tmp_path: Path) -> None:
     assert cli("publish", write_skill(tmp_path, "code-review")).code == 0
     listed = cli("list", "--tag", "nobodys")

@@ -97,9 +97,16 @@ def notes_of(value: Any, asked: Asked = "all") -> list[tuple[str, str]]:
         return notes
     if value.next is not None:
         notes.append(("more", f"the same command with --after={quoted(value.next)}"))
-    if not value.items and not (kind == "OutdatedPage" and notes):  # it is not known
+    elif not value.items and not _is_explained(kind, value):
         message, hint = {"some": _NARROWED, "rest": _REST}.get(asked, _EMPTY[kind])
         if kind == "SearchPage" and value.suggestions:
             hint = f"Did you mean: {', '.join(value.suggestions)}"
         notes += [("", message), ("hint", hint)] if hint else [("", message)]
     return notes
+
+
+def _is_explained(kind: str, value: Any) -> bool:
+    """Tell whether a warning says already why a page is empty; that there is nothing is not so."""
+    if kind == "OutdatedPage":  # it is not known
+        return bool(value.warnings)
+    return any(finding.rule == "unreadable" for finding in getattr(value, "warnings", ()))
