@@ -617,12 +617,10 @@ def test_a_file_that_may_only_be_read_is_searched(tmp_path: Path) -> None:
     [
         "stars_1 = -5",  # as many as would divide by 0
         "stars_1 = -6",
-        "stars_1 = -4",
         "stars_5 = 9223372036854775807",
         "stars_1 = 9223372036854775807, stars_2 = -9223372036854775807",
         "stars_3 = 1.5",
         "stars_3 = 'many'",
-        "total_uses = -9223372036854775807",
         "total_uses = 9223372036854775807",
         "total_uses = 1e300",
         "total_uses = printf('%2000s', 'x')",
