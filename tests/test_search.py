@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -17,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from benchmarks.plans import plans
 from everyskill_cli.database import terms
 from everyskill_cli.database.engine import Database
 from everyskill_cli.database.faults import translated
@@ -24,7 +26,7 @@ from everyskill_cli.database.queries import skills as skill_queries
 from everyskill_cli.database.queries.search import Bounds
 from everyskill_cli.database.schema import upgrade
 from everyskill_cli.errors import NotReady, UsageError
-from everyskill_cli.model import Filters, SearchHit, SearchPage, SkillSummary, Sort
+from everyskill_cli.model import Filters, SearchHit, SearchPage, SkillPage, SkillSummary, Sort
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.pages import list_skills
 from everyskill_cli.registry.search import search
@@ -259,8 +261,11 @@ HOSTILE = (
     "\U000e0041",
     "🚀 alpha",
 )
-# Where both databases know the same letters; beyond, what is a small letter is each one's own.
+# Every letter that has a small or a capital form, of any script.
+CASED = [each for each in map(chr, range(0x80, 0x110000)) if each.lower() != each.upper()]
+# Where both databases know the same signs; beyond, whether there is one may be each one's own.
 LETTERS = st.one_of(
+    st.sampled_from(CASED),
     st.characters(min_codepoint=1, max_codepoint=0x24F),
     st.characters(min_codepoint=0x300, max_codepoint=0x52F, exclude_categories=["Cn"]),
     st.characters(min_codepoint=0x900, max_codepoint=0x97F, exclude_categories=["Cn"]),
@@ -324,6 +329,26 @@ def test_both_databases_take_a_text_apart_alike(words_there: psycopg.Connection,
     row = words_there.execute("SELECT everyskill_words(%s)", (said,)).fetchone()
     assert row is not None
     assert set(row[0]) == terms.words_of(said)
+
+
+def test_both_databases_know_the_small_form_of_every_letter(
+    words_there: psycopg.Connection, count: Count
+) -> None:
+    """Whatever the locale in which a server reads the text."""
+    said = " ".join(f"{letter}{letter}x" for letter in CASED)
+    asked = "SELECT collname FROM pg_collation WHERE collname = ANY(%s)"
+    wanted = ["C", "C.utf8", "pg_c_utf8", "ucs_basic", "tr-x-icu", "tr_TR.utf8", "default"]
+    names = [row[0] for row in words_there.execute(asked, (wanted,))]
+    assert {"C", "default"} <= set(names)
+    here = terms.words_of(said)
+    for name in names:
+        own = psycopg.sql.SQL("SELECT everyskill_words(%s COLLATE {})")
+        row = words_there.execute(own.format(psycopg.sql.Identifier(name)), (said,)).fetchone()
+        assert row is not None
+        assert set(row[0]) == here, name
+    assert len(CASED) > 2_700
+    assert all(word == terms.fold(word.upper()) for word in map(terms.fold, "აᏣꭰϣ𐐨ⰰ"))
+    count("letters", cased=len(CASED), locales=len(names))
 
 
 @pytest.fixture(scope="module")
@@ -508,6 +533,61 @@ def test_rows_that_somebody_changed_by_hand_are_found_in_a_file(tmp_path: Path) 
     registry.close()
 
 
+def by_hand(file: Path, change: str) -> None:
+    """Change rows with another program, which minds no check."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute(f"UPDATE skills SET {change}")
+        connection.commit()
+
+
+def test_a_list_reads_the_rows_where_words_are_stale(tmp_path: Path) -> None:
+    registry = make_registry(f"sqlite:///{tmp_path}/r.db", tmp_path)
+    with registry.database.writing() as tx:
+        add_version(tx)
+        add_version(tx, "other")
+    by_hand(tmp_path / "r.db", "tags = '[\"new\"]', category = 'old' WHERE slug = 'demo'")
+    for wanted, slugs in (
+        (Filters(tags=("new",)), ["demo"]),
+        (Filters(category="old"), ["demo"]),
+        (Filters(tags=("one",)), ["other"]),
+    ):
+        for few in (0, 1000):
+            page = list_skills(registry, "name", 5, None, wanted, few)
+            assert [item.slug for item in page.items] == slugs, wanted
+    registry.close()
+
+
+def test_words_that_cannot_be_written_now_are_said_to_be_old(lone_file: Path) -> None:
+    """Somebody else writes: whoever only reads waits for nobody, and is told what that means."""
+    file = lone_file
+    registry = make_registry(f"sqlite:///{file}", file.parent, access="read")
+    by_hand(file, "content = 'Needle'")
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        begun = time.monotonic()
+        page = search(registry, "needle", ALL, 5, None)
+        assert time.monotonic() - begun < 10
+        assert page.items == ()
+        assert [warning.rule for warning in page.warnings] == ["stale-words"]
+        assert [hit.slug for hit in search(registry, "demo", ALL, 5, None).items] == ["demo"]
+        other.execute("ROLLBACK")
+    page = search(registry, "needle", ALL, 5, None)
+    assert ([hit.slug for hit in page.items], page.warnings) == (["demo"], ())
+    registry.close()
+
+
+@pytest.fixture
+def lone_file(tmp_path: Path) -> Path:
+    """The file of a registry with one skill."""
+    registry = make_registry(f"sqlite:///{tmp_path}/r.db", tmp_path)
+    with registry.database.writing() as tx:
+        add_version(tx)
+    registry.close()
+    return tmp_path / "r.db"
+
+
 def test_a_file_that_may_only_be_read_is_searched(tmp_path: Path) -> None:
     registry = make_registry(f"sqlite:///{tmp_path}/r.db", tmp_path)
     with registry.database.writing() as tx:
@@ -521,7 +601,95 @@ def test_a_file_that_may_only_be_read_is_searched(tmp_path: Path) -> None:
         assert registry.database.is_read_only
         for bounds in WAYS:
             assert ask(registry, "demo", ALL, bounds) == ["demo"]
+        assert search(registry, "demo", ALL, 5, None).warnings == ()
         registry.close()
+        by_hand(tmp_path / "r.db", "content = 'Needle'")
+        registry = make_registry(f"sqlite:///{tmp_path}/r.db", tmp_path, access="read")
+        page = search(registry, "demo", ALL, 5, None)
+        assert [hit.slug for hit in page.items] == ["demo"]
+        assert [warning.rule for warning in page.warnings] == ["stale-words"]
+        assert ask(registry, "needle") == []
+        registry.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "stars_1 = -5",  # as many as would divide by 0
+        "stars_1 = -6",
+        "stars_5 = 9223372036854775807",
+        "stars_1 = 9223372036854775807, stars_2 = -9223372036854775807",
+        "stars_3 = 1.5",
+        "stars_3 = 'many'",
+        "total_uses = 9223372036854775807",
+        "total_uses = 1e300",
+        "total_uses = printf('%2000s', 'x')",
+    ],
+)
+def test_a_spoilt_counter_keeps_no_other_skill_from_being_found(
+    tmp_path: Path, change: str, count: Count
+) -> None:
+    """Each page says what it shows, or of which skill it cannot; and where the next begins."""
+    registry = make_registry(f"sqlite:///{tmp_path}/r.db", tmp_path)
+    with registry.database.writing() as tx:
+        for slug in ("code-a", "code-b", "code-c"):
+            add_version(tx, slug)
+    by_hand(tmp_path / "r.db", f"{change} WHERE slug = 'code-b'")
+    for bounds in WAYS:
+        told, after = [], None
+        for _ in range(3):
+            page = search(registry, "code", ALL, 1, after, bounds)
+            told += [hit.slug for hit in page.items]
+            told += [warning.message.split()[0] for warning in page.warnings]
+            after = page.next
+        assert after is None
+        assert sorted(told) == ["code-a", "code-b", "code-c"]
+        whole = search(registry, "code", ALL, 3, None, bounds)
+        assert {"code-a", "code-c"} <= {hit.slug for hit in whole.items}
+        if change.startswith("stars"):  # it counts as nobody's rating
+            assert told == ["code-a", "code-b", "code-c"]
+    count("spoilt counters", changes=1)
+    registry.close()
+
+
+# How much is read.
+
+
+def test_pages_are_read_along_the_index_of_places(registry: Registry) -> None:
+    is_sqlite = registry.database.dialect == "sqlite"
+    with registry.database.writing() as tx:
+        for number in range(5):
+            add_version(tx, f"code-{number}")
+    if not is_sqlite:
+        with registry.database.reading() as tx:  # so few rows are not worth an index there
+            tx.execute(text("SET enable_seqscan = off"))
+            tx.execute(text("SET enable_sort = off"))
+    for after in (None, "1/300/code-1"):
+        read = plans(registry, "", lambda at=after: search(registry, "code", ALL, 2, at, WALKED))
+        assert ("SCAN skills USING INDEX ix_skills_place" in read) is (is_sqlite and after is None)
+        assert "ix_skills_place" in read
+        assert not re.search("(TEMP B-TREE FOR|^Sort)", read, re.M)
+        if after is not None:
+            seek = r"SEARCH skills USING INDEX ix_skills_place|Index Cond: \(\(\(0 - "
+            assert re.search(seek, read)
+
+
+def test_a_list_of_the_best_rated_reads_them_alone(registry: Registry) -> None:
+    """Also where very many skills have the tag that is asked for, and few the stars."""
+    with registry.database.writing() as tx:
+        for number in range(8):
+            version = add_version(tx, f"code-{number}")
+            if number > 5:
+                add_rating(tx, version, number - 2, "rater@example.org")
+    found: list[SkillPage] = []
+    wanted = Filters(tags=("one",), min_rating=450)
+    read = plans(
+        registry, "", lambda: found.append(list_skills(registry, "updated", 5, None, wanted, 3))
+    )
+    assert [item.slug for item in found[0].items] == ["code-7"]
+    if registry.database.dialect == "sqlite":  # PostgreSQL guesses, and reads so few otherwise
+        assert "SEARCH skills USING INDEX ix_skills_rating" in read
+        assert "ix_skills_updated" not in read
 
 
 def test_a_text_of_very_many_words_is_published(registry: Registry) -> None:
@@ -551,6 +719,7 @@ def test_scripts_without_spaces_are_found_anywhere(registry: Registry) -> None:
             ("hindi", "हिन्दी में खोज"),
             ("arabic", "البحث في النصوص"),
             ("russian", "Поиск текста Ёлка"),
+            ("georgian", "ᲐᲑᲒ ᲫᲘᲔᲑᲐ"),
         ):
             version = add_version(tx, slug)
             skill_queries.change(tx, {version.skill_id: {"content": content}})
@@ -565,6 +734,8 @@ def test_scripts_without_spaces_are_found_anywhere(registry: Registry) -> None:
         ("البحث", "arabic"),
         ("ПОИСК", "russian"),
         ("елка", "russian"),
+        ("ძიებ", "georgian"),
+        ("ᲐᲑᲒ", "georgian"),
     ):
         for bounds in WAYS:
             assert ask(registry, words, ALL, bounds) == [slug], words
@@ -691,6 +862,8 @@ def test_a_snippet_shows_the_hit() -> None:
     assert cut("istanbul", "İstanbul İ istanbul")[1] == ["İstanbul", "istanbul"]
     assert cut("検索", "日本語で検索する。検索")[1] == ["検索", "検索"]
     assert cut("e", "e\u0301 é x")[1] == ["e\u0301", "é"]
+    assert cut("search tool go", "検索toolkit入門go。tools")[1] == ["toolkit", "go", "tools"]
+    assert cut("tool 入門", "検索tool入門 atool検索")[1] == ["tool", "入門"]
     assert cut("a.b (c", "a.b(c a+b [c")[1] == ["a", "b", "c", "a", "b", "c"]
 
 
@@ -754,6 +927,24 @@ def test_what_a_terminal_a_pipe_and_a_program_get(cli: Commands, tmp_path: Path)
     assert [line.split("\t")[0] for line in listed.stdout.splitlines()] == ["other"]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_hit_that_cannot_be_shown_is_said(cli: Commands, tmp_path: Path) -> None:
+    for slug in ("code-a", "code-b"):
+        assert cli("publish", write_skill(tmp_path, slug)).code == 0
+    [file] = tmp_path.glob("*.db")
+    by_hand(file, "hours_saved = 'many' WHERE slug = 'code-a'")
+    said = (
+        "warning: code-a is found and not shown, because its row holds what everyskill never wrote."
+    )
+    done = cli("search", "code-a")
+    assert (done.code, done.stdout, done.stderr) == (0, "", f"{said}\n")
+    done = cli("search", "code", "-n", "1")
+    more = "more: the same command with --after=1/300/code-a"
+    assert (done.code, done.stdout, done.stderr) == (0, "", f"{said}\n{more}\n")
+    done = cli("search", "code")
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["code-b"]
+
+
 def test_what_is_not_found_is_said(cli: Commands, tmp_path: Path) -> None:
     assert cli("publish", write_skill(tmp_path, "code-review")).code == 0
     listed = cli("list", "--tag", "nobodys")
@@ -764,8 +955,18 @@ def test_what_is_not_found_is_said(cli: Commands, tmp_path: Path) -> None:
     assert done.stderr == "No skill is found.\nhint: Did you mean: code-review\n"
     done = cli("search", "zzzz")
     assert done.stderr == "No skill is found.\nhint: Fewer words, or other ones, find more.\n"
+    for command in (
+        ["list", "--sort", "uses", "--after", "0/aaa"],
+        ["list", "--tag", "one", "--sort", "name", "--after", "z/z"],
+        ["search", "review", "--after", "1/300/z"],
+        ["versions", "code-review", "--after", "1"],
+        ["ratings", "code-review", "--after", "2020-01-01T00:00:00.000Z/x"],
+    ):
+        done = cli(*command)
+        assert (done.code, done.stdout) == (0, "")
+        assert done.stderr.startswith("There are no more.\nhint: The first page is the same")
     done = cli("search", "code-revew", "--json")
-    assert done.json == {"items": [], "next": None, "suggestions": ["code-review"]}
+    assert done.json == {"items": [], "next": None, "suggestions": ["code-review"], "warnings": []}
 
 
 @pytest.mark.parametrize(

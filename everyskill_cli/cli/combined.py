@@ -10,7 +10,7 @@ import typer
 from everyskill_cli.model import TAGS_MAX, Opinion
 
 if TYPE_CHECKING:
-    from everyskill_cli.cli.render import Form
+    from everyskill_cli.cli.render import Asked, Form
     from everyskill_cli.model import Filters
 
 
@@ -40,6 +40,17 @@ def filters(
     from everyskill_cli.model import Filters  # other commands have no use for its module
 
     return Filters(tags=tags(tag) or (), category=category, author=author, min_rating=min_rating)
+
+
+def asked(after: str | None, wanted: Filters | None = None) -> Asked:
+    """Say what a page is of, for whoever reads an empty one."""
+    if after is not None:
+        return "rest"
+    if wanted is None:
+        return "all"
+    from everyskill_cli.model import Filters  # other commands have no use for its module
+
+    return "all" if wanted == Filters() else "some"
 
 
 def opinion(

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import typer
 
 from everyskill_cli.cli import combined, options, render
-from everyskill_cli.model import Filters, Sort
+from everyskill_cli.model import Sort
 
 if TYPE_CHECKING:
-    from everyskill_cli.model import InstalledPage, SkillPage
+    from everyskill_cli.model import Filters, InstalledPage, SkillPage
 
     Page: TypeAlias = InstalledPage | SkillPage
 
@@ -42,14 +42,13 @@ def list_(
 
     everyskill list --installed
     """
-    wanted, narrowed = combined.filters(tag, category, author, min_rating), False
+    wanted = combined.filters(tag, category, author, min_rating)
     if installed:
         combined.require_absent(context, "--installed", *_OF_THE_REGISTRY)
         answer = _installed(context)
     else:
         answer = _skills(context, sort, limit, after, wanted)
-        narrowed = wanted != Filters()
-    render.answer(answer, as_json=as_json, narrowed=narrowed)
+    render.answer(answer, as_json=as_json, asked=combined.asked(after, wanted))
 
 
 _OF_THE_REGISTRY: Final = ("sort", "limit", "after", "tag", "category", "author", "min_rating")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from everyskill_cli.cli import options, render
+from everyskill_cli.cli import combined, options, render
 
 
 def ratings(
@@ -22,4 +22,4 @@ def ratings(
 
     with options.registry(context) as registry:
         answer = list_ratings(registry, skill, limit, after)
-    render.answer(answer, as_json=as_json)
+    render.answer(answer, as_json=as_json, asked=combined.asked(after))

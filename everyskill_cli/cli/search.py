@@ -37,4 +37,4 @@ def search(
     wanted = combined.filters(tag, category, author, min_rating)
     with options.registry(context) as registry:
         answer = search(registry, " ".join(words), wanted, limit, after)
-    render.answer(answer, as_json=as_json)
+    render.answer(answer, as_json=as_json, asked=combined.asked(after))

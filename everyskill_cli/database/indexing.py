@@ -25,9 +25,14 @@ _STALE: Final = """
 """  # rows of 256 KiB at most, all in memory
 
 
+def is_indexed(connection: Connection) -> bool:
+    """Tell whether a SQLite file has the words; an older one has none."""
+    return connection.exec_driver_sql(_IS_THERE).first() is not None
+
+
 def catch_up(connection: Connection) -> None:
     """Write the words of every skill whose row changed, and forget those of deleted ones."""
-    if connection.exec_driver_sql(_IS_THERE).first() is None:  # an older schema
+    if not is_indexed(connection):
         return
     while rows := connection.exec_driver_sql(_STALE).all():
         numbers = [(row[0],) for row in rows]

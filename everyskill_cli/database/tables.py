@@ -120,10 +120,16 @@ JSON_CHECK = {  # with trusted_schema off, SQLite refuses its JSON functions in 
 }
 
 # Where a skill stands among those that a search finds alike: docs/search.md says how it is scored.
+# It is a whole number of a few digits whatever the counters are: into a file anybody writes any.
+_COUNTS: Final = " AND ".join(f"stars_{n} BETWEEN 0 AND 1000000000000000" for n in range(1, 6))
+_RATED: Final = (
+    f"CASE WHEN {_COUNTS}"
+    " THEN CAST(100 * (15 + stars_1 + 2 * stars_2 + 3 * stars_3 + 4 * stars_4 + 5 * stars_5)"
+    " / (5 + stars_1 + stars_2 + stars_3 + stars_4 + stars_5) AS BIGINT) ELSE 300 END"
+)
 SCORE: Final = (
-    "100 * (15 + stars_1 + 2 * stars_2 + 3 * stars_3 + 4 * stars_4 + 5 * stars_5)"
-    " / (5 + stars_1 + stars_2 + stars_3 + stars_4 + stars_5)"
-    " + 20 * CASE WHEN total_uses > 0 THEN length(CAST(total_uses AS TEXT)) ELSE 0 END"
+    f"{_RATED} + 20 * CASE WHEN total_uses BETWEEN 1 AND 9223372036854775807"
+    " THEN length(CAST(total_uses AS TEXT)) ELSE 0 END"
 )
 PLACE: Final = f"(0 - ({SCORE}))"  # the best first, as the slugs are
 

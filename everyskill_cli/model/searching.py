@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from everyskill_cli.model.answers import SkillSummary
+from everyskill_cli.model.words import Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +56,10 @@ class SearchPage:
 
     Attributes:
         suggestions: slugs that are written nearly so, where nothing was found.
+        warnings: what was not looked at as it is now, or cannot be shown.
     """
 
     items: tuple[SearchHit, ...]
     next: str | None
     suggestions: tuple[str, ...] = ()
+    warnings: tuple[Finding, ...] = ()

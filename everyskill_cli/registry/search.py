@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import fields
 from typing import Final
 
@@ -10,14 +11,23 @@ from everyskill_cli.database.queries import matching
 from everyskill_cli.database.queries import search as queries
 from everyskill_cli.database.queries.search import BOUNDS, Bounds, Found, Hit
 from everyskill_cli.database.terms import Term, fold, grams, terms_of
-from everyskill_cli.errors import NotReady, UsageError
-from everyskill_cli.model import SLUG_MAX, Filters, SearchHit, SearchPage, SkillSummary, is_slug
+from everyskill_cli.errors import Forbidden, NotReady, Unavailable, UsageError
+from everyskill_cli.model import (
+    SLUG_MAX,
+    Filters,
+    Finding,
+    SearchHit,
+    SearchPage,
+    SkillSummary,
+    is_slug,
+)
 from everyskill_cli.registry import Registry
 from everyskill_cli.registry.snippets import snippet
 
 EVERYTHING: Final = Filters()
 TERMS_MAX: Final = 50  # of one question; scripts without spaces have one for every two characters
 SUGGESTED: Final = 3
+PATIENCE: Final = 0.5  # seconds that another writer is waited for, by somebody who only reads
 ALIKE: Final = 0.5  # of the groups of characters that two slugs have, how many both have
 _TOKEN: Final = re.compile(r"([12])/([0-9]{1,6})/(.+)")
 
@@ -50,21 +60,29 @@ def search(
         return SearchPage(items=(), next=None)
     _catch_up(registry)
     with registry.database.reading() as tx:
+        warnings = [_STALE] if matching.is_stale(tx) else []
         hits = queries.find(tx, terms, wanted, limit + 1, place, bounds)
         found = queries.read(tx, hits[:limit])
         is_mistyped = not hits and place is None
         if is_mistyped and wanted != EVERYTHING:
             is_mistyped = not queries.find(tx, terms, EVERYTHING, 1, None)
         near = queries.near(tx, _as_slug(words)) if is_mistyped else []
+    shown = [(hit, found[hit.id]) for hit in hits[:limit] if hit.id in found]
+    warnings += [_spoilt(hit.slug) for hit, said in shown if said is None]
     return SearchPage(
-        items=tuple(_hit(hit, found[hit.id], terms) for hit in hits[:limit] if hit.id in found),
+        items=tuple(_hit(hit, said, terms) for hit, said in shown if said is not None),
         next=_token(hits[limit - 1]) if len(hits) > limit else None,
         suggestions=tuple(_alike(_as_slug(words), near)),
+        warnings=tuple(warnings),
     )
 
 
 def _catch_up(registry: Registry) -> None:
-    """See to it that the words are those of the rows, where somebody else changed some by hand."""
+    """See to it that the words are those of the rows, where somebody else changed some by hand.
+
+    It is only tried: a file that may not be written, or that somebody else writes just now, is
+    searched by the words that it has.
+    """
     database = registry.database
     if database.dialect == "postgresql":
         return
@@ -76,8 +94,20 @@ def _catch_up(registry: Registry) -> None:
             )
         waits = matching.is_stale(tx) and not database.is_read_only
     if waits:
-        with database.writing():
+        with suppress(Unavailable, Forbidden), database.writing(patience=PATIENCE):
             pass  # whoever writes catches up
+
+
+_STALE: Final = Finding(
+    "stale-words",
+    "Another program changed skills of this registry, and what it changed is not searched yet;"
+    " it is from the next command on that writes here.",
+)
+
+
+def _spoilt(slug: str) -> Finding:
+    message = f"{slug} is found and not shown, because its row holds what everyskill never wrote."
+    return Finding("unreadable", message)
 
 
 def _terms(words: str) -> list[Term]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
-from everyskill_cli.database.terms import SPACES, Term, fold, is_unspaced
+from everyskill_cli.database.terms import SPACES, UNSPACED, Term, fold, is_unspaced
 from everyskill_cli.model import Mark
 
 LENGTH: Final = 160  # characters
@@ -27,10 +28,10 @@ def snippet(terms: list[Term], description: str, content: str) -> tuple[str, tup
     Returns:
         One line, and where in it the hits are.
     """
-    wanted = _pattern(terms)
     body = _FRONTMATTER.sub("", content, count=1) if content.startswith("---") else content
     for text in (description, body):
         line = " ".join(text.split())
+        wanted = _pattern(tuple(terms), _edges(line))
         found = _marks(wanted, line, most=1)
         if found:
             cut = _cut(line, found[0].start)
@@ -38,15 +39,28 @@ def snippet(terms: list[Term], description: str, content: str) -> tuple[str, tup
     return _cut(" ".join(description.split()), 0), ()
 
 
-def _pattern(terms: list[Term]) -> re.Pattern[str]:
-    """Make what finds a term among folded words: most from their beginning, pairs anywhere."""
+@lru_cache(maxsize=2)
+def _pattern(terms: tuple[Term, ...], edges: str) -> re.Pattern[str]:
+    """Make what finds a term among folded words: most from their beginning, pairs anywhere.
+
+    Args:
+        terms: what was searched for.
+        edges: what ends a word, as a class of a pattern has it.
+    """
     parts = []
     for term in sorted(terms, key=lambda each: -len(each.token)):
         token = re.escape(term.token)
         if not is_unspaced(term.token[0]):
-            token = rf"(?<!\S){token}" + (r"\S*" if term.is_prefix else r"(?!\S)")
+            end = f"[^{edges}]*" if term.is_prefix else f"(?![^{edges}])"
+            token = f"(?<![^{edges}]){token}{end}"
         parts.append(token)
     return re.compile("|".join(parts))
+
+
+def _edges(line: str) -> str:
+    """Say what ends a word: a space, and a sign of a script without any, where there is one."""
+    is_mixed = not line.isascii() and any(map(is_unspaced, set(line)))
+    return rf"\s{UNSPACED}" if is_mixed else r"\s"
 
 
 def _marks(wanted: re.Pattern[str], line: str, most: int | None = None) -> tuple[Mark, ...]:

@@ -78,8 +78,10 @@ if TYPE_CHECKING:
     )
 
 Form: TypeAlias = Literal["text", "json", "github", "sarif", "csv"]
+Asked: TypeAlias = Literal["all", "some", "rest"]
 
 __all__ = [
+    "Asked",
     "Form",
     "answer",
     "failure",
@@ -103,7 +105,7 @@ def answer(
     part: Literal["files", "content", "names", "stat", "patch"] | None = None,
     output: Path | None = None,
     summary: Path | None = None,
-    narrowed: bool = False,
+    asked: Asked = "all",
     stdout: TextIO | None = None,
     stderr: TextIO | None = None,
 ) -> None:
@@ -119,7 +121,7 @@ def answer(
             unfiltered, even under FORCE_COLOR. Of a DiffAnswer only the paths, or the counts.
         output: write that text to this file instead of stdout, byte for byte.
         summary: add a report in Markdown to the end of this file as well.
-        narrowed: filters may have left everything out, where there is nothing.
+        asked: of a page, what it is of: all, some that filters leave, or the rest behind a place.
         stdout: instead of the process's.
         stderr: instead of the process's.
 
@@ -145,7 +147,7 @@ def answer(
     else:
         _print_blocks(_laid_out(value, part), out)
     if not as_json:
-        _print_notes(value, err, narrowed=narrowed)
+        _print_notes(value, err, asked)
     if summary is not None:  # at last: what was done is told even where this fails
         _add_summary(value, summary)
 
@@ -226,10 +228,10 @@ def _text(value: Answer) -> str:
     return text
 
 
-def _print_notes(value: Answer, err: TextIO, *, narrowed: bool) -> None:
+def _print_notes(value: Answer, err: TextIO, asked: Asked) -> None:
     from everyskill_cli.cli.render import layouts
 
-    for label, sentence in layouts.notes_of(value, narrowed=narrowed):
+    for label, sentence in layouts.notes_of(value, asked):
         _print_labelled(err, label, sentence)
 
 

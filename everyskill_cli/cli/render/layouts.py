@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from everyskill_cli.cli.render import Asked
     from everyskill_cli.cli.render.blocks import Block
 
 # By name: neither the classes nor the layouts of other answers need be loaded to print this one.
@@ -47,6 +48,7 @@ _PARTS: Final = {
     "stat": ("differing", "counted_up"),
 }
 _NARROWED: Final = ("No skill has all that.", "Ask for less, or see all: everyskill list")
+_REST: Final = ("There are no more.", "The first page is the same command without --after.")
 _EMPTY: Final = {
     "SkillPage": ("No skills here.", "Publish one: everyskill publish PATH"),
     "SearchPage": ("No skill is found.", "Fewer words, or other ones, find more."),
@@ -73,12 +75,12 @@ def blocks_of(value: Any, now: datetime, part: str | None = None) -> list[Block]
     return layout(value, now)
 
 
-def notes_of(value: Any, *, narrowed: bool = False) -> list[tuple[str, str]]:
+def notes_of(value: Any, asked: Asked = "all") -> list[tuple[str, str]]:
     """Give what goes to stderr beside an answer, each as a label and a sentence.
 
     Args:
         value: one of the answers.
-        narrowed: whether filters may have left everything out.
+        asked: for what, where filters or a place may have left everything out.
     """
     kind = type(value).__name__
     if kind == "CheckAnswer":
@@ -95,9 +97,16 @@ def notes_of(value: Any, *, narrowed: bool = False) -> list[tuple[str, str]]:
         return notes
     if value.next is not None:
         notes.append(("more", f"the same command with --after={quoted(value.next)}"))
-    if not value.items and not (kind == "OutdatedPage" and notes):  # it is not known
-        message, hint = _NARROWED if narrowed else _EMPTY[kind]
+    elif not value.items and not _is_explained(kind, value):
+        message, hint = {"some": _NARROWED, "rest": _REST}.get(asked, _EMPTY[kind])
         if kind == "SearchPage" and value.suggestions:
             hint = f"Did you mean: {', '.join(value.suggestions)}"
         notes += [("", message), ("hint", hint)] if hint else [("", message)]
     return notes
+
+
+def _is_explained(kind: str, value: Any) -> bool:
+    """Tell whether a warning says already why a page is empty; that there is nothing is not so."""
+    if kind == "OutdatedPage":  # it is not known
+        return bool(value.warnings)
+    return any(finding.rule == "unreadable" for finding in getattr(value, "warnings", ()))

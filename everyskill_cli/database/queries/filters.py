@@ -40,17 +40,23 @@ def narrowed(connection: Connection, filters: Filters, few: int) -> list[ColumnE
     """
     found = by_rows(connection, filters)
     question = matching.Question(terms(connection, filters))
-    if question.terms and matching.is_indexed(connection):
-        if matching.amount(connection, question, few) < few:
-            hits = matching.hits(connection, question)
-            return [*found, skills.c.id.in_(select(hits.c.skill_id))]
-    elif filters.min_rating is not None:
+    if question.terms and _finds_few(connection, question, few):
+        hits = matching.hits(connection, question)
+        return [*found, skills.c.id.in_(select(hits.c.skill_id))]
+    if filters.min_rating is not None:
         rated = select(skills.c.id).where(filters.min_rating <= RATING).limit(few)
         counted = select(func.count()).select_from(rated.subquery())
         if (connection.scalar(counted) or 0) < few:
             best = rated.cte("best").prefix_with("MATERIALIZED")
             return [*found, skills.c.id.in_(select(best.c.id))]
     return found
+
+
+def _finds_few(connection: Connection, question: matching.Question, few: int) -> bool:
+    """Tell whether words find few skills, and no words wait for somebody who writes them anew."""
+    if not matching.is_indexed(connection) or matching.is_stale(connection):
+        return False
+    return matching.amount(connection, question, few) < few
 
 
 def terms(connection: Connection, filters: Filters) -> list[Term]:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     text,
 )
 
+from everyskill_cli.database import indexing
 from everyskill_cli.database.queries import records
 from everyskill_cli.database.terms import Term
 
@@ -53,10 +54,7 @@ class Question(NamedTuple):
 
 def is_indexed(connection: Connection) -> bool:
     """Tell whether the schema has the words; an older SQLite file is read without them."""
-    if connection.dialect.name == "postgresql":
-        return True
-    found = "SELECT 1 FROM sqlite_master WHERE name = 'skill_search'"
-    return connection.scalar(text(found)) is not None
+    return connection.dialect.name == "postgresql" or indexing.is_indexed(connection)
 
 
 def is_stale(connection: Connection) -> bool:

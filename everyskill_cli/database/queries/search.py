@@ -1,4 +1,4 @@
-"""What search finds, best first, in bounded work: docs/search.md says in which order.
+"""What search finds, best first: docs/search.md says in which order, and what it costs.
 
 Skills whose slug and name hold every word come first, then all others that do; of each the one
 that stands higher in an index of ``skills``. Of a question that finds few skills, all are looked up
@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import ColumnElement
 
+from everyskill_cli.database.faults import UnreadableValue
 from everyskill_cli.database.queries import filters, matching
 from everyskill_cli.database.queries.matching import Question, skill_search, skill_words
 from everyskill_cli.database.queries.records import record
@@ -116,7 +117,7 @@ class _Search(NamedTuple):
         """Find the next hits, the one way or the other."""
         if matching.amount(self.connection, self.question, bounds.few) >= bounds.few:
             is_sqlite = self.connection.dialect.name == "sqlite"
-            walk = self._walk_here if is_sqlite else self._walk_there
+            walk = self._walk_sqlite if is_sqlite else self._walk_postgresql
             rows = walk(limit, bounds.walked)
             if rows is not None:
                 return rows
@@ -133,7 +134,7 @@ class _Search(NamedTuple):
         )
         return [Hit(self.tier, *row) for row in self.connection.execute(statement.limit(limit))]
 
-    def _walk_there(self, limit: int, walked: int) -> list[Hit] | None:
+    def _walk_postgresql(self, limit: int, walked: int) -> list[Hit] | None:
         """Let PostgreSQL look at the best skills, one after the other; None gives up."""
         best = (
             select(_PLACE.label("place"), skills.c.slug, skills.c.id, self._is_rated().label("is"))
@@ -152,7 +153,7 @@ class _Search(NamedTuple):
             return None
         return [Hit(self.tier, *row) for row in rows]
 
-    def _walk_here(self, limit: int, walked: int) -> list[Hit] | None:
+    def _walk_sqlite(self, limit: int, walked: int) -> list[Hit] | None:
         """Read the best skills with their words from SQLite, until there are enough.
 
         To its full-text table every question is a new one: asking it about one skill after the
@@ -191,8 +192,24 @@ class _Search(NamedTuple):
         return true() if least is None else least <= filters.RATING
 
 
-def read(connection: Connection, hits: Sequence[Hit]) -> dict[str, Found]:
-    """Read what is said of hits, by id; one that was deleted meanwhile is absent."""
+def read(connection: Connection, hits: Sequence[Hit]) -> dict[str, Found | None]:
+    """Read what is said of hits, by id; one that was deleted meanwhile is absent.
+
+    None stands for a row that somebody spoilt: it is no reason to say nothing of all others.
+    """
+    found: dict[str, Found | None] = {}
+    try:
+        found.update(_read(connection, hits))
+    except UnreadableValue:
+        for hit in hits:
+            try:
+                found.update(_read(connection, [hit]))
+            except UnreadableValue:
+                found[hit.id] = None
+    return found
+
+
+def _read(connection: Connection, hits: Sequence[Hit]) -> dict[str, Found]:
     content: ColumnElement[Any] = func.substr(skills.c.content, 1, CONTENT)
     if connection.dialect.name == "sqlite":  # as bytes: somebody may have spoilt it
         content = cast(content, LargeBinary)

@@ -18,7 +18,7 @@ CREATE INDEX ix_skill_search_stale ON skill_search (number) WHERE is_stale = 1;
 
 CREATE VIRTUAL TABLE skill_words USING fts5(words, tokenize = "ascii tokenchars '=#/@~_-'", detail = none);
 
-CREATE INDEX ix_skills_place ON skills ((0 - (100 * (15 + stars_1 + 2 * stars_2 + 3 * stars_3 + 4 * stars_4 + 5 * stars_5) / (5 + stars_1 + stars_2 + stars_3 + stars_4 + stars_5) + 20 * CASE WHEN total_uses > 0 THEN length(CAST(total_uses AS TEXT)) ELSE 0 END)), slug);
+CREATE INDEX ix_skills_place ON skills ((0 - (CASE WHEN stars_1 BETWEEN 0 AND 1000000000000000 AND stars_2 BETWEEN 0 AND 1000000000000000 AND stars_3 BETWEEN 0 AND 1000000000000000 AND stars_4 BETWEEN 0 AND 1000000000000000 AND stars_5 BETWEEN 0 AND 1000000000000000 THEN CAST(100 * (15 + stars_1 + 2 * stars_2 + 3 * stars_3 + 4 * stars_4 + 5 * stars_5) / (5 + stars_1 + stars_2 + stars_3 + stars_4 + stars_5) AS BIGINT) ELSE 300 END + 20 * CASE WHEN total_uses BETWEEN 1 AND 9223372036854775807 THEN length(CAST(total_uses AS TEXT)) ELSE 0 END)), slug);
 
 -- For stats: the sums of everybody, or of an author, without a look at the skills themselves; and what
 -- happened in a period, whoever's it was.
