@@ -5,6 +5,7 @@ For registries that are made up alone; see ``bulk``.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -13,6 +14,8 @@ from typing import Any, Protocol
 
 import psycopg
 from psycopg import sql
+
+from everyskill_cli.database.schema import MIGRATIONS
 
 SCRAMBLE = 2_654_435_761  # times a number, cut to 32 bits: as good as random, and none twice
 DAYS = 300  # that a registry which is made up has existed
@@ -152,15 +155,13 @@ class _PostgreSQL:
             "synchronous_commit = off",
         ):
             connection.execute(sql.SQL(f"SET {setting}"))
-        found = connection.execute(
-            "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) FROM pg_index AS i"
-            " JOIN pg_class AS c ON c.oid = i.indrelid"
-            " WHERE c.relnamespace = current_schema()::regnamespace AND NOT EXISTS"
-            " (SELECT FROM pg_constraint WHERE conindid = i.indexrelid) AND c.relname <> 'registry'"
-        ).fetchall()
-        for name, _ in found:
+        # As the migrations wrote them: what the server says of an index makes almost the same.
+        scripts = sorted((MIGRATIONS / "versions").glob("*.postgresql.sql"))
+        written = "\n".join(script.read_text(encoding="utf-8") for script in scripts)
+        found = re.findall(r"^(CREATE (?:UNIQUE )?INDEX (\w+) ON .*?);$", written, re.M | re.S)
+        for _, name in found:
             self.run(f"DROP INDEX {name}")
-        self._later = [statement for _, statement in found]
+        self._later = [statement for statement, _ in found]
 
     def key(self, kind: int, number: str) -> str:
         return (
