@@ -75,12 +75,9 @@ def record(skill: str = "demo", at: datetime | str = LONG_AGO, seq: int = 1, **m
         "observedTimeUnixNano": "1788706200962000000",
         "body": {"stringValue": "claude_code.skill_activated"},
         "attributes": [
-            {
-                "key": key,
-                "value": {"intValue": str(v)} if isinstance(v, int) else {"stringValue": v},
-            }
-            for key, v in values.items()
-            if v is not None
+            {"key": key, "value": any_value(value)}
+            for key, value in values.items()
+            if value is not None
         ],
     }
 
@@ -90,9 +87,10 @@ def any_value(value: int | str) -> dict[str, str]:
     return {"intValue": str(value)} if isinstance(value, int) else {"stringValue": value}
 
 
-def export(*records: Any) -> dict[str, Any]:
-    """One line of the collector's file exporter."""
-    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "claude-code"}}]}
+def export(*records: Any, **shared: str) -> dict[str, Any]:
+    """One line of the collector's file exporter; ``shared`` are attributes of the resource."""
+    values = {"service.name": "claude-code"} | shared
+    resource = {"attributes": [{"key": k, "value": any_value(v)} for k, v in values.items()]}
     logs = [{"scope": {"name": "com.anthropic.claude_code.events"}, "logRecords": list(records)}]
     return {"resourceLogs": [{"resource": resource, "scopeLogs": logs}]}
 
@@ -291,6 +289,44 @@ def test_an_id_is_the_same_in_every_export_and_another_for_another_event():
         id_of(skill="other"),
     ]
     assert len({same, *others}) == 5
+
+
+def uses_in(line: Any) -> tuple[telemetry.Activation, ...]:
+    """What one line holds, where all of it can be read."""
+    [read] = telemetry.read(io.BytesIO(json.dumps(line).encode()))
+    assert read.problem is None
+    return read.activations
+
+
+def test_an_id_is_the_one_that_earlier_imports_wrote():
+    """Another would count everything twice that was imported before."""
+    lines = (
+        export(record()),
+        export(record(seq=None, session__id=None, prompt__id=None)),
+        hook(),
+        typed(),
+    )
+    assert [use.external_id for line in lines for use in uses_in(line)] == [
+        "claude-code:ecdded91d061e408efeb6decc35523efa9cd5eadbd11761512c5074a37635c2e",
+        "claude-code:6b0b140a9ec63303fdf7dda74865796599806dfd2985748da8178d15e9af67e4",
+        "claude-code:75437cfb672b32251cac474058847748eb5439a78c62ce6ca7932aa18762a03e",
+        None,
+    ]
+
+
+def test_no_attribute_is_taken_for_what_is_ours(registry):
+    """A resource may have any attributes: ``hook`` makes nothing the importer's own use."""
+    odd = {"hook": "post-deploy", "time": "5", "call": "1", "is_own": "true"}
+    events = [record(at=LONG_AGO + n * timedelta(minutes=1), seq=n) for n in range(10)]
+    assert uses_in(export(*events, **odd)) == uses_in(export(*events))
+    timeless = [record(seq=n) for n in (20, 21)]
+    for each in timeless:
+        each["attributes"] = [a for a in each["attributes"] if a["key"] != "event.timestamp"]
+    assert uses_in(export(*timeless, **odd)) == uses_in(export(*timeless))
+    answer = bring(registry, export(*events, **odd), export(*timeless, **odd))
+    assert (answer.recorded, answer.known, answer.unread) == (12, 0, 0)
+    assert {row[2] for row in recorded(registry)} == {"bob@example.org"}
+    assert recorded(registry)[9][4] == LONG_AGO + timedelta(minutes=9)
 
 
 # Hooks.
