@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, Final, NamedTuple
 
 from everyskill_cli.chain import timestamp
+from everyskill_cli.registry.lines import lines
 from everyskill_cli.settings import EMAIL
 
 LINE_MAX: Final = 16 * 1024 * 1024  # bytes; a collector's batches are smaller
@@ -78,25 +79,23 @@ class _Unreadable(ValueError):
     """A sentence about what cannot be read."""
 
 
-def read(stream: BinaryIO) -> Iterator[Line]:
-    """Read a log, a line at a time: however long it is, one line is in memory."""
-    for number, data in enumerate(_lines(stream), 1):
+def read(stream: BinaryIO) -> Iterator[Line | None]:
+    """Read a log, a line at a time: however long it is, one line is in memory.
+
+    None stands where nothing has come for a moment, and may never come again.
+    """
+    number = 0
+    for data in lines(stream, LINE_MAX):
         if data is None:
+            yield None
+            continue
+        number += 1
+        if len(data) > LINE_MAX:
             yield Line(number, (), f"The line has more than {LINE_MAX:,} bytes.")
         elif data.strip():
             yield _line(number, data)
         else:
             yield Line(number, (), None)
-
-
-def _lines(stream: BinaryIO) -> Iterator[bytes | None]:
-    while data := stream.readline(LINE_MAX + 1):
-        if len(data) <= LINE_MAX:
-            yield data
-            continue
-        while data and not data.endswith(b"\n"):
-            data = stream.readline(LINE_MAX)
-        yield None
 
 
 def _line(number: int, data: bytes) -> Line:
