@@ -584,6 +584,18 @@ def test_a_summary_is_added_to_a_file_whatever_the_format(cli: Commands, form: s
     assert "skills/secret/SKILL.md:8" in html.unescape(text)
 
 
+def test_a_summary_is_begun_by_no_command_line_that_means_nothing(cli: Commands) -> None:
+    skill("skills/good")
+    report = Path("report.md")
+    for wrong in (["--format", "x"], ["--json", "--format", "sarif"], ["--frobnicate"]):
+        assert cli("check", "skills", "--summary", report, *wrong).code == 2
+        assert cli("publish", "skills", "--summary", report, "--jobs", "0").code == 2
+        assert not report.exists()
+    for command in ("check", "publish"):
+        done = cli(command, "skills", "--summary", "skills")
+        assert_failed(done, 2, "skills cannot be written: Is a directory.", f"{command} --help")
+
+
 def test_the_hook_of_pre_commit_runs_this_command(cli: Commands) -> None:
     [hook] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
     assert (hook["id"], hook["language"]) == ("everyskill-check", "python")

@@ -10,9 +10,10 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,17 +21,21 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event as listening
 from sqlalchemy import text
 
 from everyskill_cli.chain import timestamp
+from everyskill_cli.database.queries import usage
 from everyskill_cli.errors import Forbidden
 from everyskill_cli.model import Reference, UsageImportAnswer
-from everyskill_cli.registry import Registry, telemetry
+from everyskill_cli.registry import Registry, importing, telemetry
 from everyskill_cli.registry.importing import BATCH, import_usage, incomplete
+from everyskill_cli.registry.lines import lines
 from everyskill_cli.registry.publishing.decision import PublishOptions
 from everyskill_cli.registry.publishing.publish import publish
 from everyskill_cli.registry.show import show
 from everyskill_cli.registry.stats import Wanted, stats
+from everyskill_cli.registry.use import new_event
 from everyskill_cli.settings import load
 from tests.audit import audit_records
 from tests.commands import Commands
@@ -75,12 +80,9 @@ def record(skill: str = "demo", at: datetime | str = LONG_AGO, seq: int = 1, **m
         "observedTimeUnixNano": "1788706200962000000",
         "body": {"stringValue": "claude_code.skill_activated"},
         "attributes": [
-            {
-                "key": key,
-                "value": {"intValue": str(v)} if isinstance(v, int) else {"stringValue": v},
-            }
-            for key, v in values.items()
-            if v is not None
+            {"key": key, "value": any_value(value)}
+            for key, value in values.items()
+            if value is not None
         ],
     }
 
@@ -90,9 +92,10 @@ def any_value(value: int | str) -> dict[str, str]:
     return {"intValue": str(value)} if isinstance(value, int) else {"stringValue": value}
 
 
-def export(*records: Any) -> dict[str, Any]:
-    """One line of the collector's file exporter."""
-    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "claude-code"}}]}
+def export(*records: Any, **shared: str) -> dict[str, Any]:
+    """One line of the collector's file exporter; ``shared`` are attributes of the resource."""
+    values = {"service.name": "claude-code"} | shared
+    resource = {"attributes": [{"key": k, "value": any_value(v)} for k, v in values.items()]}
     logs = [{"scope": {"name": "com.anthropic.claude_code.events"}, "logRecords": list(records)}]
     return {"resourceLogs": [{"resource": resource, "scopeLogs": logs}]}
 
@@ -293,6 +296,167 @@ def test_an_id_is_the_same_in_every_export_and_another_for_another_event():
     assert len({same, *others}) == 5
 
 
+def uses_in(line: Any) -> tuple[telemetry.Activation, ...]:
+    """What one line holds, where all of it can be read."""
+    [read] = telemetry.read(io.BytesIO(json.dumps(line).encode()))
+    assert read.problem is None
+    return read.activations
+
+
+def test_an_id_is_the_one_that_earlier_imports_wrote():
+    """Another would count everything twice that was imported before."""
+    lines = (
+        export(record()),
+        export(record(seq=None, session__id=None, prompt__id=None)),
+        hook(),
+        typed(),
+    )
+    assert [use.external_id for line in lines for use in uses_in(line)] == [
+        "claude-code:ecdded91d061e408efeb6decc35523efa9cd5eadbd11761512c5074a37635c2e",
+        "claude-code:6b0b140a9ec63303fdf7dda74865796599806dfd2985748da8178d15e9af67e4",
+        "claude-code:75437cfb672b32251cac474058847748eb5439a78c62ce6ca7932aa18762a03e",
+        None,
+    ]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_no_attribute_is_taken_for_what_is_ours(registry):
+    """A resource may have any attributes: ``hook`` makes nothing the importer's own use."""
+    odd = {"hook": "post-deploy", "time": "5", "call": "1", "is_own": "true"}
+    events = [record(at=LONG_AGO + n * timedelta(minutes=1), seq=n) for n in range(10)]
+    assert uses_in(export(*events, **odd)) == uses_in(export(*events))
+    timeless = [record(seq=n) for n in (20, 21)]
+    for each in timeless:
+        each["attributes"] = [a for a in each["attributes"] if a["key"] != "event.timestamp"]
+    assert uses_in(export(*timeless, **odd)) == uses_in(export(*timeless))
+    answer = bring(registry, export(*events, **odd), export(*timeless, **odd))
+    assert (answer.recorded, answer.known, answer.unread) == (12, 0, 0)
+    assert {row[2] for row in recorded(registry)} == {"bob@example.org"}
+    assert recorded(registry)[9][4] == LONG_AGO + timedelta(minutes=9)
+
+
+@given(st.lists(st.binary(min_size=1) | st.sampled_from([b"\n", b"ab\nc", b"x" * 9])))
+def test_lines_are_those_of_the_stream_however_it_comes(parts):
+    whole = b"".join(parts).split(b"\n")
+    wanted = [line[:5] for line in (whole if whole[-1] else whole[:-1])]
+    assert list(lines(Parts(parts), 4)) == wanted
+
+
+class Parts(io.BytesIO):
+    """A stream that gives what is there when it is asked: each part is made then."""
+
+    def __init__(self, parts: Iterable[bytes]) -> None:
+        super().__init__()
+        self._parts = iter(parts)
+
+    def read(self, size: int | None = -1) -> bytes:
+        return next(self._parts, b"")
+
+
+def line_of(*records: Any) -> bytes:
+    return json.dumps(export(*records)).encode() + b"\n"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_a_pipe_brought_is_recorded_while_it_is_open(registry):
+    """So ``tail -F`` counts, on a machine where little happens."""
+    reader, writer = os.pipe()
+    with ThreadPoolExecutor(1) as thread, os.fdopen(writer, "wb", buffering=0) as pipe:
+        log = os.fdopen(reader, "rb", buffering=0)
+
+        def work() -> UsageImportAnswer:
+            with log, closing(Registry(registry.settings, "write")) as mine:
+                return import_usage(mine, log)
+
+        pipe.write(line_of(record()) + b'{"resourceLogs": [')
+        done = thread.submit(work)
+        deadline = time.monotonic() + 20
+        while not recorded(registry) and not done.done() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        stood = recorded(registry)
+        pipe.write(b"]}\n" + line_of(record(), record(seq=2)))
+        pipe.close()
+        answer = done.result()
+    assert len(stood) == 1
+    assert (answer.lines, answer.unread, answer.recorded, answer.known) == (3, 0, 2, 1)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_version_that_is_published_meanwhile_is_known(registry, tmp_path):
+    def parts() -> Iterator[bytes]:
+        now = show(registry, DEMO).version.created_at
+        yield line_of(*(record(at=now, seq=n) for n in range(BATCH)))
+        with closing(Registry(registry.settings, "write")) as other:
+            publish(other, [write_skill(tmp_path, body="two")], PublishOptions())
+            now = show(other, DEMO).version.created_at
+        yield line_of(record(at=now, seq=BATCH))
+
+    assert import_usage(registry, Parts(parts())).recorded == BATCH + 1
+    assert [row[1] for row in recorded(registry)] == [1] * BATCH + [2]
+
+
+@contextmanager
+def listening_to(registry: Registry) -> Iterator[list[tuple[str, list[Any]]]]:
+    """Collect each statement, with its values."""
+    said: list[tuple[str, list[Any]]] = []
+
+    def listen(connection, cursor, statement, parameters, context, many):
+        is_named = isinstance(parameters, dict)
+        said.append((statement, list(parameters.values() if is_named else parameters)))
+
+    engine = registry.database.engine
+    listening.listen(engine, "before_cursor_execute", listen)
+    yield said
+    listening.remove(engine, "before_cursor_execute", listen)
+
+
+def by_many(first: int, uses: int) -> Any:
+    """Uses by thirty people."""
+    return export(
+        *(record(seq=n, user__email=f"p{n % 30}@example.org") for n in range(first, first + uses))
+    )
+
+
+def test_histories_are_read_once_and_people_in_one_statement_a_batch(registry, count: Count):
+    bring(registry, by_many(0, 30))
+    with listening_to(registry) as said:
+        assert bring(registry, by_many(1_000, 2 * BATCH)).recorded == 2 * BATCH
+    since = [values[1] for statement, values in said if "FROM version_events" in statement]
+    assert since == [0, 1]
+    assert len([one for one, _ in said if one.startswith("SELECT users.email")]) == 2
+    assert not [one for one, _ in said if one.startswith("INSERT INTO users")]
+    # More than one statement a batch could wait for each other's ids with counters locked.
+    assert len([one for one, _ in said if one.startswith("INSERT INTO usage_events")]) == 2
+    count("statements of usage import", statements=len(said), batches=2)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_is_kept_of_histories_is_bounded(registry, monkeypatch):
+    monkeypatch.setattr(importing, "CHANGES_MAX", 1)
+    with listening_to(registry) as said:
+        assert bring(registry, by_many(0, 2 * BATCH)).recorded == 2 * BATCH
+    since = [values[1] for statement, values in said if "FROM version_events" in statement]
+    assert since == [0, 0]
+
+
+def test_a_history_that_was_read_is_continued(registry, tmp_path):
+    def read_on(kept: dict[str, usage.Target]) -> usage.Target:
+        with registry.database.reading() as tx:
+            return usage.targets(tx, ["demo", "nobody"], kept)["demo"]
+
+    first = read_on({})
+    marked = first._replace(published=[(LONG_AGO, "marked")])
+    assert read_on({"demo": marked}) == marked
+    for draft, body in ((True, "draft"), (False, "two")):
+        publish(registry, [write_skill(tmp_path, body=body)], PublishOptions(draft=draft))
+    two = show(registry, DEMO).version
+    newest = read_on({"demo": marked})
+    assert newest.published[0] == (LONG_AGO, "marked")
+    assert [change[1] for change in newest.published[1:]] == [first.published[0][1], two.id]
+    assert newest.seq == 3
+    assert read_on({"demo": marked._replace(skill_id="another's")}) == read_on({})
+
+
 # Hooks.
 
 
@@ -391,6 +555,31 @@ def test_the_command(capsys, tmp_path, monkeypatch):
     assert cli("usage").code == 2
 
 
+def test_a_use_from_when_nothing_was_published_is_explained(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("EVERYSKILL_USER", "ann@example.org")
+    cli = Commands(capsys)
+    cli("publish", write_skill(tmp_path))
+    assert cli("yank", "demo@1", "--reason", "bad", "--yes").code == 0
+    log = tmp_path / "log.jsonl"
+    log.write_text(json.dumps(record(at=datetime.now(UTC))))
+    assert cli("usage", "import", log).code == 0
+    shown = cli("stats", "demo", env={"FORCE_COLOR": "1", "NO_COLOR": "1"}).stdout
+    assert "1 use of no version: from when none was published" in shown
+
+
+def test_the_shell_opens_no_file(tmp_path, everyskill):
+    """A named pipe that nobody writes to opens never."""
+    os.mkfifo(tmp_path / "fifo")
+    for words, offered in (
+        (f"everyskill usage import {tmp_path}/fifo --dry", "--dry-run"),
+        (f"everyskill check {tmp_path} --summary {tmp_path}/new.md --form", "--format"),
+    ):
+        environment = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+        done = everyskill(env={"_EVERYSKILL_COMPLETE": "complete_bash", **environment}, timeout=20)
+        assert (done.stdout.split(), done.stderr) == ([offered], "")
+    assert not (tmp_path / "new.md").exists()
+
+
 # Many at once, killed, and as somebody.
 
 
@@ -404,6 +593,42 @@ def test_several_at_once_count_each_use_once(registry):
     with ThreadPoolExecutor(4) as threads:
         done = list(threads.map(work, (1, -1, 1, -1)))
     assert sum(done) == 60 == len(recorded(registry))
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_two_that_record_the_same_in_another_order_wait_for_each_other_in_turn(registry):
+    """Both are held in the midst of their rows; let go, neither waits for who waits for it."""
+    events = [record(("demo", "other")[n % 2], seq=n) for n in range(60)]
+    [middle] = uses_in(export(events[30]))
+    bring(registry, export(record(seq=99)))  # else they would wait for whoever makes the user
+
+    def work(order: int) -> int:
+        with closing(Registry(registry.settings, "write")) as mine:
+            return bring(mine, export(*events[::order])).recorded
+
+    with ThreadPoolExecutor(2) as threads:
+        with suppress(KeyError), registry.database.writing() as tx:
+            event = new_event(
+                show(registry, DEMO).version, None, "ci", LONG_AGO, middle.external_id
+            )
+            assert usage.add(tx, event)
+            done = [threads.submit(work, order) for order in (1, -1)]
+            wait_until_locked(registry, 2)
+            raise KeyError  # nothing of it stands
+        assert sorted(each.result() for each in done) == [0, 60]
+    assert len(recorded(registry)) == 61
+
+
+def wait_until_locked(registry: Registry, sessions: int) -> None:
+    """Wait until so many sessions wait for others."""
+    deadline = time.monotonic() + 20
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    while time.monotonic() < deadline:
+        with registry.database.reading() as tx:
+            if tx.scalar(text(f"{waiting} AND wait_event_type = 'Lock'")) == sessions:
+                return
+        time.sleep(0.02)
+    raise AssertionError("They never waited.")
 
 
 def test_killed_in_between_it_goes_on_where_it_was(tmp_path, count: Count):
@@ -478,3 +703,29 @@ def test_a_login_records_its_own_uses_at_the_databases_time(team, tmp_path):
     for name in ("reader", "unbound"):
         with closing(as_member(team, tmp_path, name)) as other, pytest.raises(Forbidden):
             bring(other, export(record(seq=77, user__email=None)))
+
+
+@pytest.mark.parametrize("name", ["reader", "unbound"])
+def test_a_login_that_may_not_record_can_import_what_has_nothing_for_it(
+    team, tmp_path, capsys, name
+):
+    log = tmp_path / "log.jsonl"
+    known = record(seq=500, user__email=None)
+    with closing(as_member(team, tmp_path, "owner")) as owner:
+        bring(owner, export(known))
+    cli = Commands(capsys)
+
+    def bring_in(*lines: Any) -> Any:
+        log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        urls = {"DATABASE_URL": team.url(name), "STORE_URL": f"file://{tmp_path}/store"}
+        env = {f"EVERYSKILL_{word}": url for word, url in urls.items()}
+        return cli("usage", "import", log, "--json", env=env)
+
+    nothing = [export(record("nobody"), known), hook(tool_input={"skill": "nobody"})]
+    for lines_ in (nothing, [*nothing, export(record(seq=501, user__email="eve@example.org"))]):
+        done = bring_in(*lines_)
+        assert (done.code, done.stderr, done.json["status"]) == (0, "", "unchanged")
+        assert (done.json["unknown_uses"], done.json["known"]) == (2, 1)
+        assert done.json["foreign"] == len(lines_) - 2
+    for mine in (export(record(seq=502, user__email=None)), hook(tool_use_id="502")):
+        assert bring_in(*nothing, mine).error["type"] == "Forbidden"

@@ -37,6 +37,7 @@ def check(
         exclude=tuple(exclude or ()),
     )
     form = combined.only_form(form, as_json=as_json)
+    options.require_writable(summary)
     with render.progress() as watch:
         answer = run(paths, wanted, watch)
     render.answer(answer, as_json=form == "json", form=form, summary=summary)

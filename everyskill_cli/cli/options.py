@@ -54,23 +54,30 @@ def existing(paths: list[Path]) -> list[Path]:
     return paths
 
 
-def writable(name: str) -> Path:
-    """Read the name of a file to write to at last; what cannot be written is said at once."""
-    path = Path(name)
+def require_writable(path: Path | None) -> None:
+    """Find out at once whether a file can be written to at last; it is made where there is none.
+
+    Commands call it once all of their words were understood: a parser would make the file of a
+    command line that means nothing, and where the shell asks how it could go on.
+    """
+    if path is None:
+        return
     try:
         path.open("a").close()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise typer.BadParameter(f"{name} cannot be written: {why}.") from error
-    return path
+        raise typer.BadParameter(f"{path} cannot be written: {why}.") from error
 
 
-def lines_of(name: str) -> BinaryIO:
-    """Open a file to read from, or stdin; what cannot be read is said at once."""
+def opened(name: str) -> BinaryIO:
+    """Open a file to read from, or stdin, without a buffer; what cannot be read is said at once.
+
+    Commands call it, as ``require_writable``: a named pipe opens only when somebody writes to it.
+    """
     try:
         if name == "-":
-            return open(sys.stdin.fileno(), "rb", closefd=False)
-        return Path(name).open("rb")
+            return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
+        return Path(name).open("rb", buffering=0)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise typer.BadParameter(f"{name} cannot be read: {why}.") from error
@@ -114,12 +121,8 @@ AllowSecret = Annotated[
     typer.Option(metavar="ID", help="Let this finding pass: the ID that a refusal names."),
 ]
 Summary = Annotated[
-    Any,  # a Path; see Skill
-    typer.Option(
-        parser=writable,
-        metavar="FILE",
-        help="Add a report in Markdown to the end of this file.",
-    ),
+    Path | None,
+    typer.Option(metavar="FILE", help="Add a report in Markdown to the end of this file."),
 ]
 Limit = Annotated[
     int,

@@ -87,6 +87,7 @@ def publish(
         fail_fast=fail_fast,
         jobs=jobs,
     )
+    options.require_writable(summary)
     access: Access = "read" if dry_run else "create"
     with options.registry(context, access) as registry, render.progress() as watch:
         answer = run(registry, paths, wanted, watch)

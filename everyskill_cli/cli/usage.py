@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from everyskill_cli.cli import options, render
+from everyskill_cli.model import Access
 
 COMMANDS = ("import",)
 
@@ -18,12 +19,9 @@ def usage() -> None:
 def import_(
     context: typer.Context,
     file: Annotated[
-        Any,  # an open file
+        str,
         typer.Argument(
-            metavar="FILE",
-            parser=options.lines_of,
-            help="A log as JSON lines; - reads stdin.",
-            show_default=False,
+            metavar="FILE", help="A log as JSON lines; - reads stdin.", show_default=False
         ),
     ],
     dry_run: options.DryRun = False,
@@ -38,8 +36,9 @@ def import_(
     """
     from everyskill_cli.registry.importing import import_usage, incomplete
 
-    with file, options.registry(context, "read" if dry_run else "write") as registry:
-        answer = import_usage(registry, file, dry_run=dry_run)
+    access: Access = "read" if dry_run else "write"
+    with options.opened(file) as log, options.registry(context, access) as registry:
+        answer = import_usage(registry, log, dry_run=dry_run)
     render.answer(answer, as_json=as_json)
     if (error := incomplete(answer)) is not None:
         raise error

@@ -142,8 +142,7 @@ class SkillStatsAnswer:
     Attributes:
         author: email address of the one who published first.
         unrated_version: the published version, where nobody rated it yet.
-        unversioned_uses: of the period, of no version that is known: from before the first was
-            published.
+        unversioned_uses: of the period, of no version that is known: from when none was published.
         versions: the newest, newest first.
         changes: each rated version of these against the rated one before it, newest first.
 

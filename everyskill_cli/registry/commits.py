@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Final
 
+from everyskill_cli.database.queries import usage
 from everyskill_cli.errors import Unavailable
 
 if TYPE_CHECKING:
     from everyskill_cli.database.faults import CommitUnknown
+    from everyskill_cli.registry import Registry
 
 LOOK_AGAIN_SECONDS: Final = 0.5
 
@@ -34,3 +36,23 @@ def require_committed(stands: Callable[[], bool], error: CommitUnknown) -> None:
             f"{error.message.rstrip('.')}, and nothing new stands there yet.",
             "Run the same command again: it has one effect, however often it is run.",
         ) from error
+
+
+def require_recorded(registry: Registry, uses: Collection[str], error: CommitUnknown) -> None:
+    """Find out the same of a transaction that recorded uses.
+
+    Args:
+        registry: that was written to.
+        uses: the ids of those that were new; one of them tells for all.
+        error: what the lost answer was heard of by.
+
+    Raises:
+        Unavailable: they do not stand there, or nobody answers.
+    """
+
+    def stands() -> bool:
+        with registry.database.reading() as tx:
+            return usage.exists(tx, next(iter(uses)))
+
+    if uses:
+        require_committed(stands, error)

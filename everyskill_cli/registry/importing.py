@@ -23,7 +23,7 @@ from everyskill_cli.model import (
     is_slug,
 )
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.commits import require_committed
+from everyskill_cli.registry.commits import require_recorded
 from everyskill_cli.registry.signing import claimed, sign_or_not
 from everyskill_cli.registry.telemetry import REDACTED, Activation, Line, read
 
@@ -35,6 +35,7 @@ BATCH: Final = 200  # uses a transaction: short ones keep nobody waiting
 TOLD: Final = 1_000  # names, and lines, of an answer
 NAMES_MAX: Final = 10_000  # unknown ones that are counted one by one
 NAME_MAX: Final = 200  # characters of one that are told
+CHANGES_MAX: Final = 100_000  # of published versions, and skills, that are kept between batches
 SEEN_MAX: Final = 1_000_000  # ids that a dry run remembers, as it writes none
 
 
@@ -43,7 +44,8 @@ def import_usage(
 ) -> UsageImportAnswer:
     """Record the uses in a log, in small transactions; what stands there already stays.
 
-    Stopped in between, what was committed stands, and the same command again does the rest.
+    Where it is a pipe and nothing comes for a moment, what has come is recorded. Stopped in
+    between, what was committed stands, and the same command again does the rest.
 
     Raises:
         Forbidden: the login may not record, or is bound to nobody.
@@ -65,11 +67,13 @@ def incomplete(answer: UsageImportAnswer) -> PartialFailure | None:
     )
 
 
-def _batches(activations: Iterable[Activation]) -> Iterator[list[Activation]]:
+def _batches(activations: Iterable[Activation | None]) -> Iterator[list[Activation]]:
+    """Collect what one transaction records; None ends a batch that has begun."""
     batch: list[Activation] = []
     for activation in activations:
-        batch.append(activation)
-        if len(batch) == BATCH:
+        if activation is not None:
+            batch.append(activation)
+        if len(batch) == BATCH or (batch and activation is None):
             yield batch
             batch = []
     if batch:
@@ -89,28 +93,35 @@ class _Import:
     unknown: Counter[str] = field(default_factory=Counter)
     failures: list[UnreadLine] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
+    targets: dict[str, usage.Target] = field(default_factory=dict)
     login: str | None = None
 
-    def looked_at(self, lines: Iterable[Line]) -> Iterator[Activation]:
+    def looked_at(self, lines: Iterable[Line | None]) -> Iterator[Activation | None]:
         """Count what is read, and give the uses that may be of a skill of the registry."""
         for line in lines:
+            if line is None:
+                yield None
+                continue
             self.lines = line.number
             if line.problem is not None:
                 self.counts["unread"] += 1
                 if len(self.failures) < TOLD:
                     self.failures.append(UnreadLine(line=line.number, message=line.problem))
-            for activation in line.activations:
-                self.counts["found"] += 1
-                if activation.is_foreign:
-                    self.counts["bundled"] += 1
-                elif activation.name == REDACTED:
-                    self.counts["redacted"] += 1
-                elif not is_slug(activation.name):
-                    self._is_unknown(activation.name)
-                else:
-                    yield activation
+            yield from self._candidates(line.activations)
 
-    def _is_unknown(self, name: str) -> None:
+    def _candidates(self, activations: Iterable[Activation]) -> Iterator[Activation]:
+        for activation in activations:
+            self.counts["found"] += 1
+            if activation.is_foreign:
+                self.counts["bundled"] += 1
+            elif activation.name == REDACTED:
+                self.counts["redacted"] += 1
+            elif not is_slug(activation.name):
+                self._count_unknown(activation.name)
+            else:
+                yield activation
+
+    def _count_unknown(self, name: str) -> None:
         self.counts["unknown_uses"] += 1
         name = name[:NAME_MAX]
         if name in self.unknown or len(self.unknown) < NAMES_MAX:
@@ -125,7 +136,7 @@ class _Import:
                 rows = self._rows(tx, batch)
                 new = self._written(tx, [row for _, row in rows])
         except CommitUnknown as error:
-            require_committed(lambda: self._stand(new), error)
+            require_recorded(self.registry, new, error)
         for slug, row in rows:
             (self.recorded if row.id in new else self.known)[slug] += 1
 
@@ -141,31 +152,43 @@ class _Import:
             self.seen |= ids
         return {row.id for row in rows}
 
-    def _stand(self, new: set[str]) -> bool:
-        """Look whether the transaction was committed; one of its rows tells for all of them."""
-        if not new:
-            return True
-        with self.registry.database.reading() as tx:
-            return usage.exists(tx, next(iter(new)))
-
     def _rows(self, tx: Transaction, batch: list[Activation]) -> list[tuple[str, UsageEvent]]:
-        """Make the rows that are not there yet, sorted by slug; users are made before them."""
-        targets = usage.targets(tx, {activation.name for activation in batch})
-        wanted = self._new(tx, [each for each in batch if self._has(targets, each)])
-        me = self._signature(tx, wanted)
-        mine = [each for each in wanted if not self._is_others(me, each)]
+        """Make the rows that are not there yet, in the order in which everybody writes them.
+
+        Two that record the same log wait for each other's skills and ids: so both have one order.
+        Users are made before. It is signed only where there is something to write: whoever may
+        not write may look.
+
+        Raises:
+            Forbidden: the login is bound to nobody.
+        """
+        targets = self._targets(tx, batch)
+        new = self._new(tx, [each for each in batch if each.name in targets])
+        me = users.signed(tx, claimed(self.registry))
+        self.login = me.login
+        mine = [each for each in new if _may_record(me, each)]
+        self.counts["foreign"] += len(new) - len(mine)
+        if not mine:
+            return []
+        if me.login is not None or (any(each.is_own for each in mine) and not self.dry_run):
+            me = me._replace(user_id=sign_or_not(self.registry, tx, "rater"))
         people = {} if self.dry_run else _people(tx, me, mine)
         now = records.now(tx)
         return [
             (each.name, _row(each, targets[each.name], me, people, now))
-            for each in sorted(mine, key=lambda each: each.name)
+            for each in sorted(mine, key=lambda each: (each.name, each.external_id or ""))
         ]
 
-    def _has(self, targets: dict[str, usage.Target], activation: Activation) -> bool:
-        if activation.name in targets:
-            return True
-        self._is_unknown(activation.name)
-        return False
+    def _targets(self, tx: Transaction, batch: list[Activation]) -> dict[str, usage.Target]:
+        """Find the skills of a batch, and count the names of none; only what is new is read."""
+        if sum(1 + len(each.published) for each in self.targets.values()) > CHANGES_MAX:
+            self.targets = {}
+        found = usage.targets(tx, {activation.name for activation in batch}, self.targets)
+        self.targets |= found
+        for activation in batch:
+            if activation.name not in found:
+                self._count_unknown(activation.name)
+        return found
 
     def _new(self, tx: Transaction, activations: list[Activation]) -> list[Activation]:
         """Leave out what stands there already, or came before in this batch."""
@@ -180,26 +203,6 @@ class _Import:
                 before.add(each.external_id)
             new.append(each)
         return new
-
-    def _signature(self, tx: Transaction, activations: list[Activation]) -> users.Signature:
-        """Find out whom the database takes this for; a claim is only needed for what is one's own.
-
-        Raises:
-            Forbidden: the login is bound to nobody.
-        """
-        me = users.signed(tx, claimed(self.registry))
-        is_asked = any(each.is_own for each in activations) and not self.dry_run
-        if me.login is not None or is_asked:
-            me = me._replace(user_id=sign_or_not(self.registry, tx, "rater"))
-        self.login = me.login
-        return me
-
-    def _is_others(self, me: users.Signature, activation: Activation) -> bool:
-        """Tell whether a login may not record this: it writes as its own user only."""
-        if me.login is None or activation.email in (None, me.email):
-            return False
-        self.counts["foreign"] += 1
-        return True
 
     def answer(self) -> UsageImportAnswer:
         """Say what was done."""
@@ -252,12 +255,18 @@ class _Import:
             )
 
 
+def _may_record(me: users.Signature, activation: Activation) -> bool:
+    """Tell whether this is for whoever runs it to record: a login writes as its own user only."""
+    return me.login is None or activation.email in (None, me.email)
+
+
 def _people(tx: Transaction, me: users.Signature, activations: list[Activation]) -> dict[str, str]:
     """Give the ids of those whom a log names; made on first use, in one order for everybody."""
     if me.login is not None:
         return {}
     emails = {each.email for each in activations if each.email is not None and not each.is_own}
-    return {email: users.ensure(tx, email, "rater") for email in sorted(emails)}
+    found = users.ids(tx, emails) if emails else {}
+    return found | {email: users.add(tx, email) for email in sorted(emails - found.keys())}
 
 
 def _row(

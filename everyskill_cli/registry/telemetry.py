@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, Final, NamedTuple
 
 from everyskill_cli.chain import timestamp
+from everyskill_cli.registry.lines import lines
 from everyskill_cli.settings import EMAIL
 
 LINE_MAX: Final = 16 * 1024 * 1024  # bytes; a collector's batches are smaller
@@ -58,29 +59,43 @@ class Line(NamedTuple):
     problem: str | None
 
 
+class _Event(NamedTuple):
+    """One use as it was written; what is our own stands beside the log's names, never among them.
+
+    Attributes:
+        attributes: as the log has them, whatever their names are.
+        time: of the record around them, in nanoseconds since 1970; None where it says none.
+        is_own: whether a hook was told.
+        call: the id of a hook's call; empty where it has none.
+    """
+
+    attributes: Mapping[str, str]
+    time: str | None = None
+    is_own: bool = False
+    call: str = ""
+
+
 class _Unreadable(ValueError):
     """A sentence about what cannot be read."""
 
 
-def read(stream: BinaryIO) -> Iterator[Line]:
-    """Read a log, a line at a time: however long it is, one line is in memory."""
-    for number, data in enumerate(_lines(stream), 1):
+def read(stream: BinaryIO) -> Iterator[Line | None]:
+    """Read a log, a line at a time: however long it is, one line is in memory.
+
+    None stands where nothing has come for a moment, and may never come again.
+    """
+    number = 0
+    for data in lines(stream, LINE_MAX):
         if data is None:
+            yield None
+            continue
+        number += 1
+        if len(data) > LINE_MAX:
             yield Line(number, (), f"The line has more than {LINE_MAX:,} bytes.")
         elif data.strip():
             yield _line(number, data)
         else:
             yield Line(number, (), None)
-
-
-def _lines(stream: BinaryIO) -> Iterator[bytes | None]:
-    while data := stream.readline(LINE_MAX + 1):
-        if len(data) <= LINE_MAX:
-            yield data
-            continue
-        while data and not data.endswith(b"\n"):
-            data = stream.readline(LINE_MAX)
-        yield None
 
 
 def _line(number: int, data: bytes) -> Line:
@@ -91,9 +106,9 @@ def _line(number: int, data: bytes) -> Line:
     found: list[Activation] = []
     problem = None
     try:
-        for attributes in _records(value):
+        for event in _events(value):
             try:
-                found.append(_activation(attributes))
+                found.append(_activation(event))
             except _Unreadable as error:  # the others of this line are read
                 problem = problem or str(error)
     except _Unreadable as error:
@@ -101,8 +116,8 @@ def _line(number: int, data: bytes) -> Line:
     return Line(number, tuple(found), problem)
 
 
-def _records(value: Any) -> Iterator[Mapping[str, str]]:
-    """Find the uses of skills in one line, each as its attributes."""
+def _events(value: Any) -> Iterator[_Event]:
+    """Find the uses of skills in one line."""
     if not isinstance(value, dict):
         raise _Unreadable("The line is no JSON object.")
     if "hook_event_name" in value:
@@ -115,7 +130,7 @@ def _records(value: Any) -> Iterator[Mapping[str, str]]:
         raise _Unreadable("The line holds no log records.")
 
 
-def _export(value: dict[str, Any]) -> Iterator[Mapping[str, str]]:
+def _export(value: dict[str, Any]) -> Iterator[_Event]:
     for resource in _maps(value, "resourceLogs"):
         shared = _attributes(resource.get("resource", {}))
         for scope in _maps(resource, "scopeLogs"):
@@ -130,15 +145,12 @@ def _maps(parent: dict[str, Any], name: str) -> list[dict[str, Any]]:
     raise _Unreadable(f"{name} is no list of objects.")
 
 
-def _record(record: dict[str, Any], shared: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
+def _record(record: dict[str, Any], shared: Mapping[str, str]) -> Iterator[_Event]:
     own = {**shared, **_attributes(record)}
     names = (own.get("event.name"), _text(record.get("body")), record.get("eventName"))
     if any(name in (EVENT, PREFIX + EVENT) for name in names):
-        for time in ("timeUnixNano", "observedTimeUnixNano"):
-            own.setdefault("time", str(record.get(time) or ""))
-            if own["time"] in ("", "0"):
-                del own["time"]
-        yield own
+        times = (str(record.get(name) or 0) for name in ("timeUnixNano", "observedTimeUnixNano"))
+        yield _Event(own, time=next((time for time in times if time != "0"), None))
 
 
 def _attributes(holder: Any) -> dict[str, str]:
@@ -159,53 +171,53 @@ def _text(value: Any) -> str | None:
     return str(value) if isinstance(value, str | int | float) else None
 
 
-def _activation(attributes: Mapping[str, str]) -> Activation:
+def _activation(event: _Event) -> Activation:
+    attributes = event.attributes
     name = attributes.get("skill.name", "")
     if not name:
         raise _Unreadable("A use of a skill does not name it.")
-    is_own = "hook" in attributes
-    at = None if is_own else _time(attributes)
+    at = None if event.is_own else _time(event)
     return Activation(
         name=name,
-        external_id=_id(attributes, at),
+        external_id=_call_id(event) if at is None else _event_id(attributes, at),
         at=at,
-        email=_email(attributes.get("user.email", "")),
-        is_own=is_own,
+        email=None if event.is_own else _email(attributes.get("user.email", "")),
+        is_own=event.is_own,
         is_foreign=attributes.get("skill.source") in FOREIGN_SOURCES,
     )
 
 
-def _time(attributes: Mapping[str, str]) -> datetime:
+def _time(event: _Event) -> datetime:
     try:
-        if "event.timestamp" in attributes:
-            said = datetime.fromisoformat(attributes["event.timestamp"])
+        if "event.timestamp" in event.attributes:
+            said = datetime.fromisoformat(event.attributes["event.timestamp"])
             found = said.replace(tzinfo=said.tzinfo or UTC).astimezone(UTC)
         else:
-            nanoseconds = int(attributes["time"])
-            found = _BEGINNING + timedelta(microseconds=nanoseconds // 1000)
-    except (ValueError, OverflowError, KeyError) as error:
+            found = _BEGINNING + timedelta(microseconds=int(event.time or "") // 1000)
+    except (ValueError, OverflowError) as error:
         raise _Unreadable("A use of a skill has no time that can be read.") from error
     if found.year not in _YEARS:
         raise _Unreadable("A use of a skill has no time that can be read.")
     return found
 
 
-def _id(attributes: Mapping[str, str], at: datetime | None) -> str | None:
+def _event_id(attributes: Mapping[str, str], at: datetime) -> str:
     """Make the id by which the same event is known again, whoever exports it.
 
     A session counts its events, from the beginning in each process; so the time belongs to it.
     """
-    if at is None:
-        call = attributes["hook"]
-        said = ["hook", attributes.get("session.id"), call] if call else None
-    else:
-        who = next((attributes[key] for key in _WHO if key in attributes), None)
-        sequence = attributes.get("event.sequence")
-        said = ["event", who, sequence, timestamp(at), attributes["skill.name"]]
-    if said is None:
-        return None
-    digest = hashlib.sha256(json.dumps(said).encode()).hexdigest()
-    return f"claude-code:{digest}"
+    who = next((attributes[key] for key in _WHO if key in attributes), None)
+    sequence = attributes.get("event.sequence")
+    return _digest("event", who, sequence, timestamp(at), attributes["skill.name"])
+
+
+def _call_id(event: _Event) -> str | None:
+    """Make the id of a hook's call; what was typed calls nothing and has none."""
+    return _digest("hook", event.attributes.get("session.id"), event.call) if event.call else None
+
+
+def _digest(*said: str | None) -> str:
+    return f"claude-code:{hashlib.sha256(json.dumps(said).encode()).hexdigest()}"
 
 
 _WHO: Final = ("session.id", "prompt.id", "user.account_uuid", "user.email", "user.id")
@@ -216,17 +228,16 @@ def _email(text: str) -> str | None:
     return lowered if EMAIL.fullmatch(lowered) else None
 
 
-def _hook(value: dict[str, Any]) -> Iterator[Mapping[str, str]]:
+def _hook(value: dict[str, Any]) -> Iterator[_Event]:
     """Read what Claude Code gives to a hook: a call of the tool Skill, or ``/name`` typed."""
     event = value["hook_event_name"]
     if event == "PostToolUse" and value.get("tool_name") == "Skill":
         given = value.get("tool_input")
         name = given.get("skill") if isinstance(given, dict) else None
-        yield {
-            "skill.name": _text(name) or "",
-            "session.id": _text(value.get("session_id")) or "",
-            "hook": _text(value.get("tool_use_id")) or "",
-        }
+        session = _text(value.get("session_id")) or ""
+        call = _text(value.get("tool_use_id")) or ""
+        own = {"skill.name": _text(name) or "", "session.id": session}
+        yield _Event(own, is_own=True, call=call)
     elif event == "UserPromptExpansion" and value.get("expansion_type") != "mcp_prompt":
         name, source = _text(value.get("command_name")), _text(value.get("command_source"))
-        yield {"skill.name": name or "", "skill.source": source or "", "hook": ""}
+        yield _Event({"skill.name": name or "", "skill.source": source or ""}, is_own=True)

@@ -13,7 +13,7 @@ from everyskill_cli.database.queries import records, usage, versions
 from everyskill_cli.errors import Conflict
 from everyskill_cli.model import Finding, Reference, SkillVersion, UsageEvent, UseAnswer, UseResult
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.commits import require_committed
+from everyskill_cli.registry.commits import require_recorded
 from everyskill_cli.registry.lookup import because, find_skill, find_version, number_to_use
 from everyskill_cli.registry.signing import sign_or_not
 
@@ -58,7 +58,7 @@ def record(registry: Registry, uses: Sequence[Use]) -> UseAnswer:
                 new += [ids[place]] if is_new else []
             found = [usage.find(tx, ids[place]) for place in range(len(uses))]
     except CommitUnknown as error:
-        require_committed(lambda: _stand(registry, new), error)
+        require_recorded(registry, new, error)
     return UseAnswer(
         status="recorded" if new else "unchanged",
         results=tuple(_result(counted) for counted in found),
@@ -103,14 +103,6 @@ def _ensure(tx: Transaction, use: Use, user_id: str | None) -> tuple[str, bool]:
     if usage.add(tx, event):
         return event.id, True
     return _ensure(tx, use, user_id)  # another session was quicker with the same id
-
-
-def _stand(registry: Registry, new: Sequence[str]) -> bool:
-    """Look whether the transaction was committed; one of its rows tells for all of them."""
-    if not new:
-        return True
-    with registry.database.reading() as tx:
-        return usage.exists(tx, new[0])
 
 
 def _strangers(uses: Sequence[Use], found: Sequence[usage.Counted]) -> tuple[Finding, ...]:

@@ -237,7 +237,7 @@ def _changes(changes: Sequence[VersionChange], *, named: bool = False) -> list[B
 def _unversioned(uses: int) -> list[Block]:
     if not uses:
         return []
-    said = f"{counted(uses, 'use').shown} of no version: from before the first was published"
+    said = f"{counted(uses, 'use').shown} of no version: from when none was published"
     return [Line(only_shown(said, "muted"))]
 
 

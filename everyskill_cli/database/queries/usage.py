@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, false, or_, select
 
 from everyskill_cli.database.queries import records
 from everyskill_cli.database.tables import (
@@ -78,10 +78,17 @@ def find(connection: Connection, event_id: str) -> Counted:
 
 
 class Target(NamedTuple):
-    """A skill that may have been used, and which version was published from when on, in order."""
+    """A skill that may have been used, as far as its history was read.
+
+    Attributes:
+        skill_id: whose id changes where a skill of the same slug was deleted before.
+        seq: of the last event that was read.
+        published: which version was published from when on, in order.
+    """
 
     skill_id: str
-    published: list[tuple[datetime, str | None]]
+    seq: int
+    published: Sequence[tuple[datetime, str | None]]
 
     def version_at(self, moment: datetime) -> str | None:
         """Give the version that was published then; None where none was."""
@@ -89,24 +96,63 @@ class Target(NamedTuple):
         return self.published[place - 1][1] if place else None
 
 
-def targets(connection: Connection, slugs: Iterable[str]) -> dict[str, Target]:
-    """Read skills and the times of their published versions; absent ones are absent."""
+def targets(
+    connection: Connection, slugs: Iterable[str], kept: Mapping[str, Target]
+) -> dict[str, Target]:
+    """Read skills and the times of their published versions; absent ones are absent.
+
+    Args:
+        connection: any.
+        slugs: of a few hundred skills at most.
+        kept: what was read before: of these, only what is newer is read.
+    """
+    own = records.among(connection, skills.c.slug, slugs)
+    found: dict[str, Target] = {}
+    for slug, skill_id in connection.execute(select(skills.c.slug, skills.c.id).where(own)):
+        before = kept.get(slug)
+        found[slug] = before if before and before.skill_id == skill_id else Target(skill_id, 0, ())
+    newer = _changes(connection, found.values())
+    return {
+        slug: _continued(target, newer.get(target.skill_id, ())) for slug, target in found.items()
+    }
+
+
+class _Change(NamedTuple):
+    seq: int
+    at: datetime
+    version_id: str | None
+
+
+def _changes(connection: Connection, behind: Iterable[Target]) -> dict[str, list[_Change]]:
+    """Read what happened since each was read: by the skill's id, in order."""
     event, version = version_events.c, skill_versions.c
+    since = [(event.skill_id == each.skill_id) & (event.seq > each.seq) for each in behind]
     rows = connection.execute(
-        select(skills.c.slug, skills.c.id, event.created_at, version.id)
+        select(event.skill_id, event.seq, event.created_at, version.id)
         .select_from(
-            skills.join(version_events, event.skill_id == skills.c.id).outerjoin(
+            version_events.outerjoin(
                 skill_versions,
                 (version.skill_id == event.skill_id) & (version.version == event.published_version),
             )
         )
-        .where(records.among(connection, skills.c.slug, slugs))
-        .order_by(skills.c.slug, event.seq)
+        .where(or_(false(), *since))
+        .order_by(event.skill_id, event.seq)
     )
-    found: dict[str, Target] = {}
-    for slug, skill_id, at, version_id in rows:
-        found.setdefault(slug, Target(skill_id, [])).published.append((at, version_id))
+    found: dict[str, list[_Change]] = {}
+    for skill_id, seq, at, version_id in rows:
+        found.setdefault(skill_id, []).append(_Change(seq, at, version_id))
     return found
+
+
+def _continued(target: Target, changes: Sequence[_Change]) -> Target:
+    """Add what is newer; events that publish no other version, such as drafts, take no room."""
+    if not changes:
+        return target
+    published = list(target.published)
+    for change in changes:
+        if change.version_id != (published[-1][1] if published else None):
+            published.append((change.at, change.version_id))
+    return Target(target.skill_id, changes[-1].seq, published)
 
 
 def known(connection: Connection, external_ids: Iterable[str]) -> set[str]:
@@ -118,7 +164,12 @@ def known(connection: Connection, external_ids: Iterable[str]) -> set[str]:
 
 
 def add_new(connection: Connection, events: Iterable[UsageEvent]) -> set[str]:
-    """Insert uses, sorted by slug; give the ids of those that no other session was quicker with."""
+    """Insert uses; give the ids of those that no other session was quicker with.
+
+    Sorted by slug and then by external id, and few enough for one statement (SQLAlchemy makes one
+    of a thousand rows): so every session waits for others' ids first, and only then, with nothing
+    to wait for but counters, locks these skill by skill.
+    """
     rows = [records.to_row(event) for event in events]
     if not rows:
         return set()

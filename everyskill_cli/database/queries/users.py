@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select, text
 
 from everyskill_cli.database.faults import unbound
-from everyskill_cli.database.queries.records import clock, insert_or_not
+from everyskill_cli.database.queries.records import among, clock, insert_or_not
 from everyskill_cli.database.tables import users
 from everyskill_cli.model import Role
 
@@ -53,6 +54,12 @@ def signed(connection: Connection, email: str | None) -> Signature:
 def id_of(connection: Connection, email: str) -> str | None:
     """Find the user with an address."""
     return connection.scalar(select(users.c.id).where(users.c.email == email))
+
+
+def ids(connection: Connection, emails: Iterable[str]) -> dict[str, str]:
+    """Find the users with addresses, all in one statement; absent ones are absent."""
+    found = select(users.c.email, users.c.id).where(among(connection, users.c.email, emails))
+    return dict(connection.execute(found).all())
 
 
 def ensure(connection: Connection, email: str, role: Role = "publisher") -> str:
