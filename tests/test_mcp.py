@@ -87,11 +87,15 @@ class Session:
         return done.structured_content
 
     async def refused(self, tool: str, **arguments: Any) -> Any:
-        """Call a tool that fails: a sentence and a hint, and the same as JSON."""
+        """Call a tool that fails: a sentence and a hint, and the same as JSON, all of it text.
+
+        Some clients hold structured content to the schema of a success, in errors as well.
+        """
         done = await self.client.call_tool(tool, arguments)
-        assert done.is_error
-        error = done.structured_content["error"]
-        sentence, *hint = done.content[0].text.split("\n")
+        assert done.is_error and done.structured_content is None
+        said, document = done.content
+        error = json.loads(document.text)["error"]
+        sentence, *hint = said.text.split("\n")
         assert sentence.endswith((".", ")", "?")), sentence
         assert len(hint) == bool(error["hint"])
         assert "Traceback" not in done.content[0].text
@@ -489,12 +493,23 @@ def test_publish_only_where_it_was_allowed(empty, tmp_path, everyskill):
 
 
 async def half(server: Session, tree: Path) -> None:
-    """Publish of what the half is refused: the answer says which."""
+    """Publish of what the half is refused: the first text says which, the last is the answer."""
     done = await server.client.call_tool("publish", {"path": str(tree)})
-    assert done.is_error
-    assert done.structured_content["error"]["code"] == 10
-    results = done.structured_content["answer"]["results"]
+    assert done.is_error and done.structured_content is None
+    said, error, answer = (block.text for block in done.content)
+    sentence, refused, hint = said.split("\n")
+    assert sentence.startswith("1 of 2 skills was not published")
+    assert refused.startswith(f"{tree / 'bad'}: ") and "symbolic link" in refused
+    assert hint.startswith("Correct what is refused")
+    assert json.loads(error)["error"]["code"] == 10
+    results = json.loads(answer)["results"]
     assert [each["status"] for each in results] == ["refused", "published"]
+    for n in range(30):
+        (tree / f"bad-{n}").mkdir()
+        (tree / f"bad-{n}" / "SKILL.md").write_bytes(b"\xff")
+    done = await server.client.call_tool("publish", {"path": str(tree)})
+    lines = done.content[0].text.split("\n")
+    assert (len(lines), lines[-2]) == (23, "And 11 more, all below.")
 
 
 # The process: what it says where, and how it ends.

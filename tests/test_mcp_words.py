@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from everyskill_cli.cli import render
 from everyskill_cli.errors import IntegrityFailure, NotFound, UsageError
-from everyskill_cli.mcp import addresses, arguments, resources, schemas, skills
+from everyskill_cli.mcp import addresses, arguments, resources, schemas, server, skills
 from everyskill_cli.mcp.addresses import Folder
 from everyskill_cli.mcp.tools import tools
 from everyskill_cli.model import FileEntry, Pin, Reference
@@ -118,6 +118,23 @@ def test_quoted_scalars_and_keys_stay_texts():
     assert hashed["metadata"] == {"version": "1.0", "3": ["4", "4", {"5": "6"}]}
     assert read_frontmatter(SkillFile("SKILL.md", b"# None\n", False)) == {}
     assert read_frontmatter(SkillFile("SKILL.md", b"---\n---\n# Empty\n", False)) == {}
+
+
+def test_what_a_client_may_run_without_asking():
+    """Codex asks before what is destructive, or writes where others see it."""
+    said = {tool.name: server.said_of(tool).annotations for tool in TOOLS.values()}
+    assert {
+        name: (a.read_only_hint, a.destructive_hint, a.idempotent_hint, a.open_world_hint)
+        for name, a in said.items()
+    } == {
+        "search": (True, False, True, True),
+        "list": (True, False, True, True),
+        "show": (True, False, True, True),
+        "get": (True, False, True, True),
+        "rate": (False, True, True, True),
+        "use": (False, False, False, True),
+        "publish": (False, True, True, True),
+    }
 
 
 # Addresses.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import mcp_types as types
@@ -23,6 +23,8 @@ INSTRUCTIONS: Final = (
     " it, record that you used it (use), and rate it once you know whether it helped (rate). "
     + UNTRUSTED
 )
+
+LINES_MAX: Final = 20  # of what was not done, in the text that every client shows
 
 
 def make_server(desk: Desk, *, allow_publish: bool) -> Server[Any]:
@@ -60,7 +62,7 @@ class Counter:
 
     async def list_tools(self, _context: Any, _params: Any) -> types.ListToolsResult:
         """Say what there is; it is one page."""
-        return types.ListToolsResult(tools=[_said(tool) for tool in self._tools.values()])
+        return types.ListToolsResult(tools=[said_of(tool) for tool in self._tools.values()])
 
     async def call_tool(
         self, _context: Any, params: types.CallToolRequestParams
@@ -84,20 +86,26 @@ class Counter:
         said = sendable(self._pen.answer(answer))
         problem = tool.verdict(answer)
         if problem is not None:
-            return self._failure(problem, said)
+            return self._failure(problem, tool.undone(answer), said)
         text = _text(self._pen.document(said))
         return types.CallToolResult(content=[text], structured_content=said)
 
     def _failure(
-        self, error: EveryskillError, answer: JsonObject | None = None
+        self,
+        error: EveryskillError,
+        undone: Sequence[str] = (),
+        answer: JsonObject | None = None,
     ) -> types.CallToolResult:
-        """Give our sentence and hint; behind them what was done nevertheless."""
-        lines = [self._pen.visible(line) for line in (error.message, error.hint) if line]
-        content = [_text("\n".join(lines))]
-        if answer is not None:
-            content.append(_text(self._pen.document(answer)))
-        said = sendable(self._pen.error(error)) | ({} if answer is None else {"answer": answer})
-        return types.CallToolResult(content=content, structured_content=said, is_error=True)
+        """Give our sentence, what was not done and the hint; behind them the same as JSON.
+
+        All of it is text: clients hold structured content to the schema of a success, errors too.
+        """
+        lines = (error.message, *_cut(undone), error.hint)
+        content = [_text("\n".join(self._pen.visible(line) for line in lines if line))]
+        for said in (sendable(self._pen.error(error)), answer):
+            if said is not None:
+                content.append(_text(self._pen.document(said)))
+        return types.CallToolResult(content=content, is_error=True)
 
 
 class Shelf:
@@ -144,7 +152,8 @@ class Shelf:
         return {"ttlMs": 0, "cacheScope": "private", "resultType": "complete", **found}
 
 
-def _said(tool: Tool) -> types.Tool:
+def said_of(tool: Tool) -> types.Tool:
+    """Say what a tool is, to a client and to the model."""
     return types.Tool(
         name=tool.name,
         title=tool.title,
@@ -153,11 +162,16 @@ def _said(tool: Tool) -> types.Tool:
         output_schema=schemas.schema_of(tool.answer),
         annotations=types.ToolAnnotations(
             read_only_hint=tool.access == "read",
-            destructive_hint=tool.replaces,
+            destructive_hint=tool.is_final,
             idempotent_hint=tool.again,
-            open_world_hint=False,
+            open_world_hint=True,  # other people wrote what is read, and see what is written
         ),
     )
+
+
+def _cut(lines: Sequence[str]) -> list[str]:
+    rest = len(lines) - LINES_MAX
+    return [*lines[:LINES_MAX], *([f"And {rest:,} more, all below."] if rest > 0 else [])]
 
 
 def _text(text: str) -> types.ContentBlock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -49,8 +49,9 @@ class Tool:
         run: the verb, with what was read of the arguments.
         access: what it does to the records, unless it is a dry run.
         verdict: gives the error that stands beside an answer which is not all that was wanted.
+        undone: gives a line for each thing that was not done, and why.
         again: whether doing it twice is the same as once.
-        replaces: whether it may take the place of what was there.
+        is_final: whether it takes the place of what was there, or cannot be taken back.
     """
 
     name: str
@@ -61,8 +62,9 @@ class Tool:
     run: Callable[[Registry, Mapping[str, Any]], object]
     access: Access = "read"
     verdict: Callable[[Any], EveryskillError | None] = lambda _: None
+    undone: Callable[[Any], Sequence[str]] = lambda _: ()
     again: bool = True
-    replaces: bool = False
+    is_final: bool = False
 
     def access_for(self, given: Mapping[str, Any]) -> Access:
         """Say what it does to the records, with these arguments."""
@@ -126,6 +128,14 @@ def _publish(registry: Registry, given: Mapping[str, Any]) -> PublishAnswer:
         strict=given["strict"],
     )
     return publish(registry, [given["path"]], wanted)
+
+
+def _unpublished(answer: PublishAnswer) -> list[str]:
+    return [
+        f"{result.path}: {result.error.message} {result.error.hint}".rstrip()
+        for result in answer.results
+        if result.error is not None
+    ]
 
 
 _PAGE: Final = (
@@ -202,7 +212,7 @@ _RATE: Final = Tool(
     answer=RateAnswer,
     run=_rate,
     access="write",
-    replaces=True,
+    is_final=True,
 )
 _USE: Final = Tool(
     name="use",
@@ -236,4 +246,6 @@ _PUBLISH: Final = Tool(
     run=_publish,
     access="create",
     verdict=incomplete,
+    undone=_unpublished,
+    is_final=True,
 )
