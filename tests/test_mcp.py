@@ -209,11 +209,20 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("use", {"skill": "demo", "external_id": ""}),
     ("use", {"skill": "demo", "external_id": "a\nb"}),
     ("use", {"skill": "demo", "external_id": "x" * 201}),
+    ("use", {"skill": "demo\0"}),
+    ("get", {"skill": "demo", "path": "SKILL.md\0"}),
+    ("rate", {"skill": "demo", "stars": 5, "comment": "a\0b"}),
+    ("search", {"words": "a\0b"}),
+    ("search", {"words": "demo", "after": "1/0/demo\0"}),
+    ("list", {"author": "\0"}),
+    ("list", {"sort": "name", "after": "demo/de\0mo"}),
 ]
 NOWHERE = (
     "skill://demo/../demo/SKILL.md",
     "skill://demo/%2e%2e/SKILL.md",
     "skill://demo/a%00b",
+    "skill://demo/a\0b",
+    "skill://demo\0/SKILL.md",
     "skill://demo//etc/passwd",
     "skill://demo@2/SKILL.md",
     "skill://demo.2/SKILL.md",
@@ -377,9 +386,13 @@ async def hostile(server: Session) -> None:
     for uri in NOWHERE:
         error = await server.no_resource(uri)
         assert error.data["type"] == "NotFound", uri
-    with pytest.raises(MCPError) as failed:
-        await server.client.list_resources(cursor="nowhere")
-    assert failed.value.code == -32602
+    for cursor in ("nowhere", "a\0/b", "demo/de\0mo"):
+        with pytest.raises(MCPError) as failed:
+            await server.client.list_resources(cursor=cursor)
+        assert (failed.value.code, failed.value.data["code"]) == (-32602, 2)
+        with pytest.raises(MCPError) as failed:
+            await server.ask(ListSkills, cursor)
+        assert (failed.value.code, failed.value.data["code"]) == (-32602, 2)
     for unknown in ("publish", "\x1b[31m", "x" * 10_000):
         with pytest.raises(MCPError) as failed:
             await server.client.call_tool(unknown, {})
@@ -471,11 +484,8 @@ def test_publish_only_where_it_was_allowed(empty, tmp_path, everyskill):
     async def story() -> None:
         async with session(empty, tmp_path, everyskill, "--allow-publish") as server:
             assert "publish" in [tool.name for tool in (await server.client.list_tools()).tools]
-            dry = await server.call("publish", path=str(folder), dry_run=True)
-            assert dry["status"] == "would-publish"
-            assert (await server.call("list"))["items"] == []
-            assert (await server.refused("rate", skill="demo", stars=5))["code"] == 4
-            assert not empty.exists
+            await nothing_yet(server, folder)
+            assert not empty.exists and not (tmp_path / "store").exists()
             done = await server.call("publish", path=str(folder), message="why", draft=True)
             assert (done["status"], done["results"][0]["version"]) == ("draft", 1)
             done = await server.call("publish", path=str(folder), expect=1)
@@ -490,6 +500,15 @@ def test_publish_only_where_it_was_allowed(empty, tmp_path, everyskill):
     run(story)
     shown = everyskill("versions", "demo", "--json", env=environment(empty)).json
     assert shown["items"][0]["message"] == "why"
+
+
+async def nothing_yet(server: Session, folder: Path) -> None:
+    """What leaves an empty registry as it is: not even there."""
+    dry = await server.call("publish", path=str(folder), dry_run=True)
+    assert dry["status"] == "would-publish"
+    assert (await server.call("list"))["items"] == []
+    assert (await server.refused("rate", skill="demo", stars=5))["code"] == 4
+    assert (await server.refused("publish", path=str(folder), message="a\0b"))["code"] == 2
 
 
 async def half(server: Session, tree: Path) -> None:
@@ -537,12 +556,25 @@ def greeted(everyskill: Any, registry: Registry) -> subprocess.Popen[str]:
     return process
 
 
-def say(process: subprocess.Popen[str], method: str, **params: Any) -> None:
-    """Send a request and do not wait."""
+def say(process: subprocess.Popen[str], method: str, number: int = 2, **params: Any) -> None:
+    """Send a request, or a notification, and do not wait."""
     assert process.stdin is not None
-    request = {"jsonrpc": "2.0", "id": 2, "method": method, "params": params}
+    request = {"jsonrpc": "2.0", "method": method, "params": params}
+    if not method.startswith("notifications/"):
+        request["id"] = number
     process.stdin.write(json.dumps(request) + "\n")
     process.stdin.flush()
+
+
+def heard(process: subprocess.Popen[str], number: int) -> Any:
+    """Read answers until the one to a request; to 1, that is a ping that is sent for it."""
+    assert process.stdout is not None
+    if number == 1:
+        say(process, "ping", 1)
+    while True:
+        answer = json.loads(process.stdout.readline())
+        if answer.get("id") == number:
+            return answer["result"]
 
 
 def test_how_it_ends(everyskill, empty, tmp_path):
@@ -570,6 +602,35 @@ def test_how_it_ends(everyskill, empty, tmp_path):
     say(unread, "ping")
     assert unread.wait(25) == 0
     assert unread.stderr.read() == ""
+
+
+def test_what_was_cancelled_before_it_began_is_not_done(everyskill, empty, tmp_path):
+    """And what had begun holds its place until it is done, so there are never more than eight."""
+    publish(empty, [write_skill(tmp_path)], PublishOptions())
+    server = greeted(everyskill, empty)
+    threads = Path(f"/proc/{server.pid}/task")
+    before = len(list(threads.iterdir()))
+    with empty.database.writing() as tx:
+        tx.execute(text("UPDATE skills SET category = NULL"))
+        for number in range(10, 70):
+            say(server, "tools/call", number, name="use", arguments={"skill": "demo"})
+        for number in range(10, 70):
+            say(server, "notifications/cancelled", requestId=number)
+        heard(server, 1)
+        assert 8 <= len(list(threads.iterdir())) - before <= 8 + 1  # and one that writes answers
+        say(server, "tools/call", 99, name="use", arguments={"skill": "demo"})
+        heard(server, 1)
+    heard(server, 99)  # it waited for one of the eight to end
+    until = time.monotonic() + 20
+    while uses(empty) < 9 and time.monotonic() < until:
+        time.sleep(0.05)
+    _, errors = server.communicate(timeout=25)
+    assert (uses(empty), errors, server.returncode) == (9, "", 0)
+
+
+def uses(registry: Registry) -> int:
+    """How often `demo` was used."""
+    return show(registry, Reference("demo")).skill.total_uses
 
 
 def test_without_the_extra(everyskill, tmp_path):

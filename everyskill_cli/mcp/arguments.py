@@ -218,7 +218,7 @@ def place(name: str, about: str) -> Argument:
 
     def check(value: Any) -> Path:
         path = Path(_text(value))
-        if "\0" in str(path) or not path.is_absolute():
+        if not path.is_absolute():
             raise ValueError(f"{str(path)!a:.200} is not an absolute path")
         try:
             path.lstat()
@@ -245,5 +245,7 @@ def _slug(value: Any) -> str:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{value!a:.50} is not a text")
+    if "\0" in value:
+        raise ValueError("it holds a NUL, which no database can store")
     value.encode()  # half a character is a ValueError
     return value
