@@ -38,7 +38,8 @@ from tests.registries import make_registry, write_skill
 SECONDS = 120.0  # after which a session that hangs fails
 EXTENSION = "io.modelcontextprotocol/skills"
 BINARY = bytes(range(256))
-HIDDEN = "plain \u202e hidden \x1b[31m and \U000e0041 tags"
+HIDDEN = "plain \u202e hidden \x1b[31m\n\tand \U000e0041 tags \U0001f9d1\u200d\U0001f680"
+SHOWN = "plain \\u202e hidden \\x1b[31m\n\tand \\U000e0041 tags \U0001f9d1\u200d\U0001f680"
 UMLAUTS = "größer " * 1000
 
 
@@ -360,19 +361,27 @@ async def rate_and_use(server: Session) -> None:
     rated = await server.call("rate", skill="demo", stars=4, comment=HIDDEN, hours_saved=3)
     assert (rated["status"], rated["results"][0]["version"]) == ("rated", 2)
     again = await server.call("rate", skill="demo", stars=5)
-    assert again["results"][0]["rating"]["comment"] == HIDDEN
+    assert again["results"][0]["rating"]["comment"] == SHOWN
     for status in ("recorded", "unchanged"):
         used = await server.call("use", skill="demo", external_id="session 1, use 1")
         assert (used["status"], used["results"][0]["tool_name"]) == (status, "mcp")
     shown = server.printed("show", "demo")
     [comment] = shown["comments"]
     assert (comment["user"], comment["rating"]) == ("bot@example.org", 5)
+    assert comment["comment"] == HIDDEN
+    comment["comment"] = SHOWN  # to a model, which would read it, and nobody beside it
     assert (shown["skill"]["total_uses"], shown["skill"]["hours_saved"]) == (1, 3)
     assert shown == await server.call("show", skill="demo")
     total = server.printed("stats", "demo")["total"]
     assert (total["uses"], total["rating_count"], total["hours_saved"]) == (1, 1, 3)
     said = (await server.client.call_tool("show", {"skill": "demo"})).content[0].text
     assert "\\u202e" in said and "\u202e" not in said and "\x1b" not in said
+    yank(server.registry, Reference("demo", 1), reason="bad\u202e")
+    server.registry.close()
+    [warned] = (await server.call("get", skill="demo@1"))["warnings"]
+    [old] = (await server.client.read_resource("skill://demo.1/demo/SKILL.md")).contents
+    assert warned["message"] == "demo@1 was yanked: bad\\u202e."
+    assert old.meta["everyskill/warnings"] == [warned["message"]]
     await server.call("rate", skill="demo", remove=True)
     assert (await server.refused("rate", skill="demo", remove=True))["type"] == "NotFound"
 

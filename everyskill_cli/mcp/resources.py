@@ -16,6 +16,7 @@ PAGE: Final = 50  # skills
 VERSION: Final = "everyskill/version"  # of what was read, in _meta
 DIGEST: Final = "everyskill/digest"
 WARNINGS: Final = "everyskill/warnings"
+EXACT: Final = frozenset({"uri", "text", "blob"})  # of what was read: it was verified
 FOLDER_TYPE: Final = "inode/directory"
 
 

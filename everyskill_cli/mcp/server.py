@@ -12,7 +12,7 @@ from mcp.shared.exceptions import MCPError
 from everyskill_cli.errors import EveryskillError, NotFound, UsageError
 from everyskill_cli.mcp import arguments, resources, schemas, skills
 from everyskill_cli.mcp.desk import Desk
-from everyskill_cli.mcp.sending import sendable
+from everyskill_cli.mcp.sending import Wrapping
 from everyskill_cli.mcp.tools import UNTRUSTED, Tool, tools
 from everyskill_cli.model import JsonObject
 from everyskill_cli.registry import Registry
@@ -58,6 +58,7 @@ class Counter:
     def __init__(self, desk: Desk, known: dict[str, Tool]) -> None:
         self._desk = desk
         self._pen = desk.pen
+        self._wrap = Wrapping(desk.pen.lines).wrap
         self._tools = known
 
     async def list_tools(self, _context: Any, _params: Any) -> types.ListToolsResult:
@@ -83,7 +84,7 @@ class Counter:
     ) -> types.CallToolResult:
         """Do it, and write the answer, in the thread of the request."""
         answer = tool.run(registry, given)
-        said = sendable(self._pen.answer(answer))
+        said = self._wrap(self._pen.answer(answer), tool.exact)
         problem = tool.verdict(answer)
         if problem is not None:
             return self._failure(problem, tool.undone(answer), said)
@@ -102,7 +103,7 @@ class Counter:
         """
         lines = (error.message, *_cut(undone), error.hint)
         content = [_text("\n".join(self._pen.visible(line) for line in lines if line))]
-        for said in (sendable(self._pen.error(error)), answer):
+        for said in (self._wrap(self._pen.error(error)), answer):
             if said is not None:
                 content.append(_text(self._pen.document(said)))
         return types.CallToolResult(content=content, is_error=True)
@@ -113,6 +114,7 @@ class Shelf:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._wrap = Wrapping(desk.pen.lines).wrap
 
     async def list_resources(
         self, _context: Any, params: types.PaginatedRequestParams
@@ -128,7 +130,9 @@ class Shelf:
         self, _context: Any, params: types.ReadResourceRequestParams
     ) -> JsonObject:
         """Give a file, verified."""
-        return await self._do(lambda registry: resources.reading(registry, params.uri))
+        return await self._do(
+            lambda registry: resources.reading(registry, params.uri), resources.EXACT
+        )
 
     async def read_directory(
         self, _context: Any, params: types.ReadResourceRequestParams
@@ -138,15 +142,21 @@ class Shelf:
 
     async def list_skills(self, _context: Any, params: types.PaginatedRequestParams) -> JsonObject:
         """Give a page of skills, each with its frontmatter and the digests of its files."""
-        return await self._do(lambda registry: skills.listing(registry, params.cursor))
+        return await self._do(
+            lambda registry: skills.listing(registry, params.cursor), skills.EXACT
+        )
 
     async def get_skill(self, _context: Any, params: types.ReadResourceRequestParams) -> JsonObject:
         """Give one skill."""
-        return await self._do(lambda registry: skills.one(registry, params.uri))
+        return await self._do(lambda registry: skills.one(registry, params.uri), skills.EXACT)
 
-    async def _do(self, work: Callable[[Registry], JsonObject]) -> JsonObject:
+    async def _do(
+        self, work: Callable[[Registry], JsonObject], exact: frozenset[str] = frozenset()
+    ) -> JsonObject:
         try:
-            found: JsonObject = await self._desk.do(lambda registry: sendable(work(registry)))
+            found: JsonObject = await self._desk.do(
+                lambda registry: self._wrap(work(registry), exact)
+            )
         except EveryskillError as error:
             raise _protocol_error(self._desk, error) from error
         return {"ttlMs": 0, "cacheScope": "private", "resultType": "complete", **found}
@@ -190,4 +200,4 @@ def _protocol_error(desk: Desk, error: EveryskillError) -> MCPError:
     is_asked_wrongly = isinstance(error, NotFound | UsageError)
     code = types.INVALID_PARAMS if is_asked_wrongly else types.INTERNAL_ERROR
     sentence = " ".join(desk.pen.visible(part) for part in (error.message, error.hint) if part)
-    return MCPError(code, sentence, sendable(desk.pen.error(error)["error"]))
+    return MCPError(code, sentence, Wrapping(desk.pen.lines).wrap(desk.pen.error(error)["error"]))

@@ -22,6 +22,7 @@ from everyskill_cli.skill.content import read_frontmatter
 from everyskill_cli.skill.plain_yaml import core_value
 
 EXTENSION: Final = "io.modelcontextprotocol/skills"
+EXACT: Final = frozenset({"frontmatter"})  # a host compares it with the SKILL.md that it reads
 
 
 def listing(registry: Registry, cursor: str | None, limit: int = PAGE) -> JsonObject:

@@ -52,6 +52,7 @@ class Tool:
         undone: gives a line for each thing that was not done, and why.
         again: whether doing it twice is the same as once.
         is_final: whether it takes the place of what was there, or cannot be taken back.
+        exact: the fields that are given as they are, byte for byte.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Tool:
     undone: Callable[[Any], Sequence[str]] = lambda _: ()
     again: bool = True
     is_final: bool = False
+    exact: frozenset[str] = frozenset()
 
     def access_for(self, given: Mapping[str, Any]) -> Access:
         """Say what it does to the records, with these arguments."""
@@ -195,6 +197,7 @@ _GET: Final = Tool(
     ),
     answer=GetAnswer,
     run=_get,
+    exact=frozenset({"text", "base64"}),
 )
 _RATE: Final = Tool(
     name="rate",
