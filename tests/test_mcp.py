@@ -311,10 +311,10 @@ async def resources(server: Session) -> None:
     [old] = (await server.client.read_resource("skill://demo.1/demo/SKILL.md")).contents
     assert "one" in old.text and old.meta["everyskill/version"] == 1
     top = await server.ask(ReadDirectory, "skill://demo")
-    assert [(each["name"], each["mimeType"]) for each in top["resources"]] == [
-        ("demo", "text/markdown"),
+    assert [(each["name"], each.get("mimeType")) for each in top["resources"]] == [
+        ("SKILL.md", "text/markdown"),
         ("a", "inode/directory"),
-        ("bytes", "application/octet-stream"),
+        ("bytes", None),
     ]
     below = await server.ask(ReadDirectory, "skill://demo/a")
     assert [each["uri"] for each in below["resources"]] == [
@@ -433,6 +433,12 @@ async def damaged(server: Session) -> None:
     server.registry.close()
     gone = await server.call("get", skill="other@1")
     assert (gone["status"], gone["warnings"][0]["rule"]) == ("yanked", "yanked")
+    for request, uri in (
+        (GetSkill, "skill://other.1/inner/SKILL.md"),
+        (ReadDirectory, "skill://other.1/inner"),
+    ):
+        said = (await server.ask(request, uri))["_meta"]["everyskill/warnings"]
+        assert said == [gone["warnings"][0]["message"]]
 
 
 async def changed(server: Session) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import mimetypes
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,20 +14,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from everyskill_cli.cli import render
-from everyskill_cli.errors import IntegrityFailure, NotFound, UsageError
+from everyskill_cli.errors import IntegrityFailure, NotFound, NotReady, UsageError
 from everyskill_cli.mcp import addresses, arguments, resources, schemas, server, skills
 from everyskill_cli.mcp.addresses import Folder
 from everyskill_cli.mcp.tools import tools
 from everyskill_cli.model import FileEntry, Pin, Reference
+from everyskill_cli.registry import Registry
 from everyskill_cli.registry.get import get, hold
 from everyskill_cli.registry.published import list_published
 from everyskill_cli.registry.publishing.decision import PublishOptions
 from everyskill_cli.registry.publishing.publish import publish
+from everyskill_cli.settings import VARIABLES
 from everyskill_cli.skill import SkillFile
 from everyskill_cli.skill.content import read_content, read_frontmatter
 from everyskill_cli.skill.plain_yaml import core_value
 from tests.registries import make_registry, write_skill
-from tests.samples import filled
+from tests.samples import ROOT, filled
 from tests.tampering import loosen, unchecked
 
 TOOLS = tools(allow_publish=True)
@@ -199,12 +203,25 @@ def test_any_address_is_read_or_refused(text):
         (pin_of(description=" "), "description"),
         (pin_of(description="x" * 1025), "description"),
         (pin_of(description={}), "description"),
+        (pin_of(description=f" {'x' * 1023} "), "description"),
+        (pin_of(license=["MIT"]), "license"),
+        (pin_of(compatibility="x" * 500), None),
+        (pin_of(compatibility="x" * 501), "compatibility"),
+        (pin_of(metadata={"version": "1.0"}), None),
+        (pin_of(metadata={"tags": ["a"]}), "metadata.tags"),
         (replace(pin_of(), version=replace(pin_of().version, metadata={})), "name"),
     ],
 )
 def test_what_is_no_skill_of_the_extension(pin, why):
-    said = addresses.why_no_skill(pin)
+    said = skills.why_no_skill(pin)
     assert said is None if why is None else why in said
+
+
+def test_codex_passes_on_every_setting():
+    """Those that its snippet does not name are not there when the server starts."""
+    snippet = (ROOT / "docs/agents.md").read_text().split("```toml\n")[1].partition("```")[0]
+    named = tomllib.loads(snippet)["mcp_servers"]["everyskill"]["env_vars"]
+    assert set(named) == {*VARIABLES.values(), "EVERYSKILL_HOME"}
 
 
 # Parts of files.
@@ -257,6 +274,111 @@ def test_pages_hold_everything_once(registry, tmp_path):
         assert (found, cursor) == (wanted, None)
         with pytest.raises(UsageError):
             listing(registry, "/nowhere", 1)
+
+
+def publish_head(registry: Registry, parent: Path, name: str, *lines: str) -> None:
+    """Publish a skill with some more lines of frontmatter."""
+    folder = write_skill(parent, name)
+    head = "\n".join(("---", f"name: {name}", "description: What it does.", *lines, "---", "# It"))
+    (folder / "SKILL.md").write_text(head)
+    publish(registry, [folder], PublishOptions())
+
+
+def test_what_breaks_the_specification_is_not_listed(registry, tmp_path):
+    """By what other programs read: one wrong entry makes a strict client drop the whole page."""
+    publish_head(registry, tmp_path, "right", "license: '2'", "metadata: {v: '1.0'}", "level: 2")
+    wrong = {
+        "number": ("license: 2", "the license is not a text."),
+        "nested": ("metadata: {v: 1.0}", "metadata.v is not a text."),
+        "nothing": ("license:", "the license is not a text."),
+        "tools": ("allowed-tools: true", "allowed-tools is not a text"),
+    }
+    for name, (line, _) in wrong.items():
+        publish_head(registry, tmp_path, name, line)
+    listed = skills.listing(registry, None)["skills"]
+    assert [each["frontmatter"]["name"] for each in listed] == ["demo", "right"]
+    for name, (_, why) in wrong.items():
+        with pytest.raises(NotFound, match=f"{name}@1 is no skill of the Skills extension: {why}"):
+            skills.one(registry, f"skill://{name}/SKILL.md")
+        assert "# It" in str(resources.reading(registry, f"skill://{name}/SKILL.md"))
+
+
+def test_a_store_that_is_away_is_no_registry_without_skills(registry, tmp_path):
+    publish_head(registry, tmp_path, "other", "level: 2")
+    store = tmp_path / "store"
+    store.rename(tmp_path / "away")
+    registry.close()
+    registry.__dict__.pop("store")
+    with pytest.raises(NotReady):
+        skills.listing(registry, None)
+    (tmp_path / "away").rename(store)
+    assert len(skills.listing(registry, None)["skills"]) == 2
+
+
+TYPES = {
+    "SKILL.md": "text/markdown",
+    "a.tar.gz": None,
+    "a.ts": None,
+    "a.csv": "text/csv",
+    "a.png": "image/png",
+    "no-end": None,
+}
+
+
+def test_a_type_is_the_same_on_every_machine_and_in_every_answer(registry, tmp_path, monkeypatch):
+    mimetypes.init()  # makes the machine's table, which is another than the one of Python
+    monkeypatch.setitem(mimetypes.types_map, ".ts", "text/vnd.trolltech.linguist")
+    folder = write_skill(tmp_path, "typed", a="x")
+    for name in TYPES.keys() - {"SKILL.md"}:
+        (folder / name).write_bytes(b"\xff" if name in ("a.png", "a.tar.gz") else b"text\n")
+    publish(registry, [folder], PublishOptions())
+    for found in resources.directory(registry, "skill://typed")["resources"]:
+        [content] = resources.reading(registry, found["uri"])["contents"]
+        known = TYPES.get(found["name"])
+        assert found.get("mimeType") == known
+        unknown = "text/plain" if "text" in content else "application/octet-stream"
+        assert content["mimeType"] == known or unknown
+
+
+@pytest.mark.parametrize(
+    ("uri", "meant"),
+    [
+        (
+            "skill://note.1/note/note.txt",
+            "note@1 are at skill://note.1/PATH: skill://note.1/note.txt",
+        ),
+        ("skill://note/SKILL.md", "note@1 are at skill://note/PATH: skill://note/note.txt"),
+        ("skill://other/SKILL.md", "skill://other/demo/PATH: skill://other/demo/SKILL.md"),
+        ("skill://other/empty", "skill://other/demo/PATH: skill://other/demo/empty"),
+        ("skill://other.1/empty", "skill://other.1/demo/PATH: skill://other.1/demo/empty"),
+        ("skill://other/demo/nothing", "skill://other/demo/PATH: skill://other/demo/SKILL.md"),
+    ],
+)
+def test_a_wrong_address_is_answered_with_the_right_one(registry, tmp_path, uri, meant):
+    (tmp_path / "note.txt").write_text("A note.\n")
+    publish(registry, [tmp_path / "note.txt"], PublishOptions())
+    publish(registry, [write_skill(tmp_path, empty="")], PublishOptions(slug="other"))
+    for asked in (resources.reading, resources.directory, skills.one):
+        with pytest.raises(NotFound) as failed:
+            asked(registry, uri)
+        assert failed.value.hint.endswith(meant)
+        right = failed.value.hint.rpartition(" ")[2]
+        assert resources.reading(registry, right)["contents"][0]["uri"] == right
+
+
+def test_a_slash_at_the_end_of_a_folder_means_the_same(registry, tmp_path):
+    folder = write_skill(tmp_path, "inner", a__b="x")
+    publish(registry, [folder], PublishOptions(slug="other"))
+    for root in ("skill://other/inner", "skill://other.1/inner"):
+        names = [each["name"] for each in resources.directory(registry, root)["resources"]]
+        assert names == ["SKILL.md", "a"]
+        for uri in (root, f"{root}/a"):
+            assert resources.directory(registry, f"{uri}/") == resources.directory(registry, uri)
+            for bad in (f"{uri}//", f"{root}/SKILL.md/"):
+                with pytest.raises(NotFound):
+                    resources.directory(registry, bad)
+        with pytest.raises(NotFound):
+            resources.reading(registry, f"{root}/SKILL.md/")
 
 
 def test_rows_that_were_changed_are_not_offered(registry, tmp_path):

@@ -124,7 +124,7 @@ class Shelf:
 
     async def list_templates(self, _context: Any, _params: Any) -> JsonObject:
         """Say how addresses are made."""
-        return resources.templates()
+        return _whole(resources.templates())
 
     async def read_resource(
         self, _context: Any, params: types.ReadResourceRequestParams
@@ -159,7 +159,12 @@ class Shelf:
             )
         except EveryskillError as error:
             raise _protocol_error(self._desk, error) from error
-        return {"ttlMs": 0, "cacheScope": "private", "resultType": "complete", **found}
+        return _whole(found)
+
+
+def _whole(found: JsonObject) -> JsonObject:
+    """Make a result whole: it is of this moment, and nobody may keep it."""
+    return {"ttlMs": 0, "cacheScope": "private", "resultType": "complete", **found}
 
 
 def said_of(tool: Tool) -> types.Tool:
