@@ -239,6 +239,7 @@ NOWHERE = (
 async def find(server: Session) -> None:
     known = {"sqlite": "2026-07-28", "postgresql": "2025-11-25"}
     assert server.client.protocol_version == known[server.registry.database.dialect]
+    assert "such as everyskill show demo, the tool" in server.client.instructions
     known = (await server.client.list_tools()).tools
     assert [tool.name for tool in known] == ["search", "list", "show", "get", "rate", "use"]
     assert {tool.name for tool in known if tool.annotations.read_only_hint} == {
@@ -388,13 +389,15 @@ async def rate_and_use(server: Session) -> None:
 
 async def hostile(server: Session) -> None:
     for tool, arguments in WRONG:
-        assert (await server.refused(tool, **arguments))["code"] == 2, (tool, arguments)
+        error = await server.refused(tool, **arguments)
+        assert error["code"] == 2, (tool, arguments)
+        assert "--" not in error["message"] + error["hint"]  # there is no command line here
     assert (await server.refused("get", skill="demo", path="../../etc/passwd"))["code"] == 4
     assert (await server.refused("get", skill="demo", path="a"))["code"] == 4
     assert (await server.refused("get", skill="demo@3"))["code"] == 4
     for uri in NOWHERE:
-        error = await server.no_resource(uri)
-        assert error.data["type"] == "NotFound", uri
+        nothing = await server.no_resource(uri)
+        assert nothing.data["type"] == "NotFound", uri
     for cursor in ("nowhere", "a\0/b", "demo/de\0mo"):
         with pytest.raises(MCPError) as failed:
             await server.client.list_resources(cursor=cursor)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import mimetypes
 import tomllib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jsonschema
 import pytest
+import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from everyskill_cli.cli import render
+from everyskill_cli.cli.render.documents import document
+from everyskill_cli.cli.values import rating
 from everyskill_cli.errors import IntegrityFailure, NotFound, NotReady, UsageError
 from everyskill_cli.mcp import addresses, arguments, resources, schemas, server, skills
 from everyskill_cli.mcp.addresses import Folder
@@ -47,6 +50,36 @@ def test_every_answer_is_as_its_schema_says(name, empty):
         assert validator.is_valid(said)
     for field in schema["required"]:
         assert not validator.is_valid({**said, field: 1.5})
+
+
+@dataclass
+class Choice:
+    """What an answer may hold one day."""
+
+    one: int | str | tuple[int | None, ...] | None
+
+
+def test_a_schema_has_every_member_of_a_union():
+    schema = schemas.schema_of(Choice)
+    for value, fits in ((1, True), ("a", True), ([1, None], True), (None, True), (["a"], False)):
+        assert jsonschema.Draft202012Validator(schema).is_valid({"one": value}) == fits
+    assert not jsonschema.Draft202012Validator(schema).is_valid({"one": 1.5})
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [(1, 100), (4.5, 450), (4.55, 455), (5.0, 500), (1.004, None), (5.01, None), (0.99, None)],
+)
+def test_stars_are_read_as_on_the_command_line(sent, stored):
+    readers = (arguments.stars("min_rating", "Stars.").read, lambda sent: rating(str(sent)))
+    for read in readers:
+        if stored is None:
+            with pytest.raises(
+                (ValueError, typer.BadParameter), match="number of stars from 1 to 5"
+            ):
+                read(sent)
+        else:
+            assert read(sent) == stored
 
 
 def values() -> st.SearchStrategy[object]:
@@ -253,6 +286,19 @@ def test_parts_make_the_whole(registry, limit):
         assert (end.text or end.base64 or "", end.next) == ("", None)
         with pytest.raises(UsageError):
             get(registry, Reference("demo"), path, size + 1, limit)
+
+
+def test_a_large_skill_fits_into_what_clients_show(registry, tmp_path):
+    """Of 602 files, and a SKILL.md of 100 kB; Claude Code cuts off after 50,000 characters."""
+    folder = write_skill(tmp_path, "large", body="It is large.\n" * 8000)
+    for number in range(601):
+        (folder / f"a-file-of-many-{number}.md").write_text(f"{number}\n")
+    publish(registry, [folder], PublishOptions())
+    said = get(registry, Reference("large"))
+    assert len(document(render.to_json(said))) < 50_000
+    assert (said.file_count, len(said.files), said.file.path) == (602, 50, "SKILL.md")
+    assert said.next is not None and 24_000 < said.next <= 24 * 1024
+    assert get(registry, Reference("large"), "a-file-of-many-7.md").file_count == 602
 
 
 def test_pages_hold_everything_once(registry, tmp_path):

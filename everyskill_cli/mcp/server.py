@@ -20,8 +20,9 @@ from everyskill_cli.registry import Registry
 INSTRUCTIONS: Final = (
     "A registry of agent skills: folders with a SKILL.md that say how to do a kind of"
     " work. Find one (search, list, show), get its SKILL.md and its files (get: verified), follow"
-    " it, record that you used it (use), and rate it once you know whether it helped (rate). "
-    + UNTRUSTED
+    " it, record that you used it (use), and rate it once you know whether it helped (rate). Where"
+    " an answer names a command, such as everyskill show demo, the tool of that name does the same;"
+    " a command that no tool has is for your user to type. " + UNTRUSTED
 )
 
 LINES_MAX: Final = 20  # of what was not done, in the text that every client shows

@@ -185,15 +185,18 @@ _SHOW: Final = Tool(
 _GET: Final = Tool(
     name="get",
     title="Get a skill's files",
-    about="Get the content of a skill's SKILL.md and the list of its files; with path, another"
-    " file. Every byte is compared with the published SHA-256 before you get any. Text comes as"
-    " text, all else as base64. Where next is not null, there is more: call again with that offset"
-    f" and the version that you got. Record that you use it with the tool use. {UNTRUSTED}",
+    about="Get the content of a skill's SKILL.md and the list of its files (the first fifty of"
+    " file_count; show has all); with path, another file. Every byte is compared with the published"
+    " SHA-256 before you get any. Text comes as text, all else as base64. Where next is not null,"
+    " there is more: call again with that offset and the version that you got. Record that you use"
+    f" it with the tool use. {UNTRUSTED}",
     takes=(
         arguments.skill(),
         arguments.file_name("path", "One of its files; without it, the main file."),
         arguments.whole("offset", 0, 2**31, "Where in the file to begin, bytes.", 0),
-        arguments.whole("limit", 1, PART_MAX, "Bytes of content at most.", PART),
+        arguments.whole(
+            "limit", 1, PART_MAX, "Bytes of content at most; but one whole character.", PART
+        ),
     ),
     answer=GetAnswer,
     run=_get,
