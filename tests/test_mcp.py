@@ -38,7 +38,8 @@ from tests.registries import make_registry, write_skill
 SECONDS = 120.0  # after which a session that hangs fails
 EXTENSION = "io.modelcontextprotocol/skills"
 BINARY = bytes(range(256))
-HIDDEN = "plain \u202e hidden \x1b[31m and \U000e0041 tags"
+HIDDEN = "plain \u202e hidden \x1b[31m\n\tand \U000e0041 tags \U0001f9d1\u200d\U0001f680"
+SHOWN = "plain \\u202e hidden \\x1b[31m\n\tand \\U000e0041 tags \U0001f9d1\u200d\U0001f680"
 UMLAUTS = "größer " * 1000
 
 
@@ -87,11 +88,15 @@ class Session:
         return done.structured_content
 
     async def refused(self, tool: str, **arguments: Any) -> Any:
-        """Call a tool that fails: a sentence and a hint, and the same as JSON."""
+        """Call a tool that fails: a sentence and a hint, and the same as JSON, all of it text.
+
+        Some clients hold structured content to the schema of a success, in errors as well.
+        """
         done = await self.client.call_tool(tool, arguments)
-        assert done.is_error
-        error = done.structured_content["error"]
-        sentence, *hint = done.content[0].text.split("\n")
+        assert done.is_error and done.structured_content is None
+        said, document = done.content
+        error = json.loads(document.text)["error"]
+        sentence, *hint = said.text.split("\n")
         assert sentence.endswith((".", ")", "?")), sentence
         assert len(hint) == bool(error["hint"])
         assert "Traceback" not in done.content[0].text
@@ -205,11 +210,20 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("use", {"skill": "demo", "external_id": ""}),
     ("use", {"skill": "demo", "external_id": "a\nb"}),
     ("use", {"skill": "demo", "external_id": "x" * 201}),
+    ("use", {"skill": "demo\0"}),
+    ("get", {"skill": "demo", "path": "SKILL.md\0"}),
+    ("rate", {"skill": "demo", "stars": 5, "comment": "a\0b"}),
+    ("search", {"words": "a\0b"}),
+    ("search", {"words": "demo", "after": "1/0/demo\0"}),
+    ("list", {"author": "\0"}),
+    ("list", {"sort": "name", "after": "demo/de\0mo"}),
 ]
 NOWHERE = (
     "skill://demo/../demo/SKILL.md",
     "skill://demo/%2e%2e/SKILL.md",
     "skill://demo/a%00b",
+    "skill://demo/a\0b",
+    "skill://demo\0/SKILL.md",
     "skill://demo//etc/passwd",
     "skill://demo@2/SKILL.md",
     "skill://demo.2/SKILL.md",
@@ -225,6 +239,7 @@ NOWHERE = (
 async def find(server: Session) -> None:
     known = {"sqlite": "2026-07-28", "postgresql": "2025-11-25"}
     assert server.client.protocol_version == known[server.registry.database.dialect]
+    assert "such as everyskill show demo, the tool" in server.client.instructions
     known = (await server.client.list_tools()).tools
     assert [tool.name for tool in known] == ["search", "list", "show", "get", "rate", "use"]
     assert {tool.name for tool in known if tool.annotations.read_only_hint} == {
@@ -297,10 +312,10 @@ async def resources(server: Session) -> None:
     [old] = (await server.client.read_resource("skill://demo.1/demo/SKILL.md")).contents
     assert "one" in old.text and old.meta["everyskill/version"] == 1
     top = await server.ask(ReadDirectory, "skill://demo")
-    assert [(each["name"], each["mimeType"]) for each in top["resources"]] == [
-        ("demo", "text/markdown"),
+    assert [(each["name"], each.get("mimeType")) for each in top["resources"]] == [
+        ("SKILL.md", "text/markdown"),
         ("a", "inode/directory"),
-        ("bytes", "application/octet-stream"),
+        ("bytes", None),
     ]
     below = await server.ask(ReadDirectory, "skill://demo/a")
     assert [each["uri"] for each in below["resources"]] == [
@@ -347,35 +362,49 @@ async def rate_and_use(server: Session) -> None:
     rated = await server.call("rate", skill="demo", stars=4, comment=HIDDEN, hours_saved=3)
     assert (rated["status"], rated["results"][0]["version"]) == ("rated", 2)
     again = await server.call("rate", skill="demo", stars=5)
-    assert again["results"][0]["rating"]["comment"] == HIDDEN
+    assert again["results"][0]["rating"]["comment"] == SHOWN
     for status in ("recorded", "unchanged"):
         used = await server.call("use", skill="demo", external_id="session 1, use 1")
         assert (used["status"], used["results"][0]["tool_name"]) == (status, "mcp")
     shown = server.printed("show", "demo")
     [comment] = shown["comments"]
     assert (comment["user"], comment["rating"]) == ("bot@example.org", 5)
+    assert comment["comment"] == HIDDEN
+    comment["comment"] = SHOWN  # to a model, which would read it, and nobody beside it
     assert (shown["skill"]["total_uses"], shown["skill"]["hours_saved"]) == (1, 3)
     assert shown == await server.call("show", skill="demo")
     total = server.printed("stats", "demo")["total"]
     assert (total["uses"], total["rating_count"], total["hours_saved"]) == (1, 1, 3)
     said = (await server.client.call_tool("show", {"skill": "demo"})).content[0].text
     assert "\\u202e" in said and "\u202e" not in said and "\x1b" not in said
+    yank(server.registry, Reference("demo", 1), reason="bad\u202e")
+    server.registry.close()
+    [warned] = (await server.call("get", skill="demo@1"))["warnings"]
+    [old] = (await server.client.read_resource("skill://demo.1/demo/SKILL.md")).contents
+    assert warned["message"] == "demo@1 was yanked: bad\\u202e."
+    assert old.meta["everyskill/warnings"] == [warned["message"]]
     await server.call("rate", skill="demo", remove=True)
     assert (await server.refused("rate", skill="demo", remove=True))["type"] == "NotFound"
 
 
 async def hostile(server: Session) -> None:
     for tool, arguments in WRONG:
-        assert (await server.refused(tool, **arguments))["code"] == 2, (tool, arguments)
+        error = await server.refused(tool, **arguments)
+        assert error["code"] == 2, (tool, arguments)
+        assert "--" not in error["message"] + error["hint"]  # there is no command line here
     assert (await server.refused("get", skill="demo", path="../../etc/passwd"))["code"] == 4
     assert (await server.refused("get", skill="demo", path="a"))["code"] == 4
     assert (await server.refused("get", skill="demo@3"))["code"] == 4
     for uri in NOWHERE:
-        error = await server.no_resource(uri)
-        assert error.data["type"] == "NotFound", uri
-    with pytest.raises(MCPError) as failed:
-        await server.client.list_resources(cursor="nowhere")
-    assert failed.value.code == -32602
+        nothing = await server.no_resource(uri)
+        assert nothing.data["type"] == "NotFound", uri
+    for cursor in ("nowhere", "a\0/b", "demo/de\0mo"):
+        with pytest.raises(MCPError) as failed:
+            await server.client.list_resources(cursor=cursor)
+        assert (failed.value.code, failed.value.data["code"]) == (-32602, 2)
+        with pytest.raises(MCPError) as failed:
+            await server.ask(ListSkills, cursor)
+        assert (failed.value.code, failed.value.data["code"]) == (-32602, 2)
     for unknown in ("publish", "\x1b[31m", "x" * 10_000):
         with pytest.raises(MCPError) as failed:
             await server.client.call_tool(unknown, {})
@@ -407,6 +436,12 @@ async def damaged(server: Session) -> None:
     server.registry.close()
     gone = await server.call("get", skill="other@1")
     assert (gone["status"], gone["warnings"][0]["rule"]) == ("yanked", "yanked")
+    for request, uri in (
+        (GetSkill, "skill://other.1/inner/SKILL.md"),
+        (ReadDirectory, "skill://other.1/inner"),
+    ):
+        said = (await server.ask(request, uri))["_meta"]["everyskill/warnings"]
+        assert said == [gone["warnings"][0]["message"]]
 
 
 async def changed(server: Session) -> None:
@@ -467,11 +502,8 @@ def test_publish_only_where_it_was_allowed(empty, tmp_path, everyskill):
     async def story() -> None:
         async with session(empty, tmp_path, everyskill, "--allow-publish") as server:
             assert "publish" in [tool.name for tool in (await server.client.list_tools()).tools]
-            dry = await server.call("publish", path=str(folder), dry_run=True)
-            assert dry["status"] == "would-publish"
-            assert (await server.call("list"))["items"] == []
-            assert (await server.refused("rate", skill="demo", stars=5))["code"] == 4
-            assert not empty.exists
+            await nothing_yet(server, folder)
+            assert not empty.exists and not (tmp_path / "store").exists()
             done = await server.call("publish", path=str(folder), message="why", draft=True)
             assert (done["status"], done["results"][0]["version"]) == ("draft", 1)
             done = await server.call("publish", path=str(folder), expect=1)
@@ -488,13 +520,33 @@ def test_publish_only_where_it_was_allowed(empty, tmp_path, everyskill):
     assert shown["items"][0]["message"] == "why"
 
 
+async def nothing_yet(server: Session, folder: Path) -> None:
+    """What leaves an empty registry as it is: not even there."""
+    dry = await server.call("publish", path=str(folder), dry_run=True)
+    assert dry["status"] == "would-publish"
+    assert (await server.call("list"))["items"] == []
+    assert (await server.refused("rate", skill="demo", stars=5))["code"] == 4
+    assert (await server.refused("publish", path=str(folder), message="a\0b"))["code"] == 2
+
+
 async def half(server: Session, tree: Path) -> None:
-    """Publish of what the half is refused: the answer says which."""
+    """Publish of what the half is refused: the first text says which, the last is the answer."""
     done = await server.client.call_tool("publish", {"path": str(tree)})
-    assert done.is_error
-    assert done.structured_content["error"]["code"] == 10
-    results = done.structured_content["answer"]["results"]
+    assert done.is_error and done.structured_content is None
+    said, error, answer = (block.text for block in done.content)
+    sentence, refused, hint = said.split("\n")
+    assert sentence.startswith("1 of 2 skills was not published")
+    assert refused.startswith(f"{tree / 'bad'}: ") and "symbolic link" in refused
+    assert hint.startswith("Correct what is refused")
+    assert json.loads(error)["error"]["code"] == 10
+    results = json.loads(answer)["results"]
     assert [each["status"] for each in results] == ["refused", "published"]
+    for n in range(30):
+        (tree / f"bad-{n}").mkdir()
+        (tree / f"bad-{n}" / "SKILL.md").write_bytes(b"\xff")
+    done = await server.client.call_tool("publish", {"path": str(tree)})
+    lines = done.content[0].text.split("\n")
+    assert (len(lines), lines[-2]) == (23, "And 11 more, all below.")
 
 
 # The process: what it says where, and how it ends.
@@ -522,12 +574,25 @@ def greeted(everyskill: Any, registry: Registry) -> subprocess.Popen[str]:
     return process
 
 
-def say(process: subprocess.Popen[str], method: str, **params: Any) -> None:
-    """Send a request and do not wait."""
+def say(process: subprocess.Popen[str], method: str, number: int = 2, **params: Any) -> None:
+    """Send a request, or a notification, and do not wait."""
     assert process.stdin is not None
-    request = {"jsonrpc": "2.0", "id": 2, "method": method, "params": params}
+    request = {"jsonrpc": "2.0", "method": method, "params": params}
+    if not method.startswith("notifications/"):
+        request["id"] = number
     process.stdin.write(json.dumps(request) + "\n")
     process.stdin.flush()
+
+
+def heard(process: subprocess.Popen[str], number: int) -> Any:
+    """Read answers until the one to a request; to 1, that is a ping that is sent for it."""
+    assert process.stdout is not None
+    if number == 1:
+        say(process, "ping", 1)
+    while True:
+        answer = json.loads(process.stdout.readline())
+        if answer.get("id") == number:
+            return answer["result"]
 
 
 def test_how_it_ends(everyskill, empty, tmp_path):
@@ -555,6 +620,35 @@ def test_how_it_ends(everyskill, empty, tmp_path):
     say(unread, "ping")
     assert unread.wait(25) == 0
     assert unread.stderr.read() == ""
+
+
+def test_what_was_cancelled_before_it_began_is_not_done(everyskill, empty, tmp_path):
+    """And what had begun holds its place until it is done, so there are never more than eight."""
+    publish(empty, [write_skill(tmp_path)], PublishOptions())
+    server = greeted(everyskill, empty)
+    threads = Path(f"/proc/{server.pid}/task")
+    before = len(list(threads.iterdir()))
+    with empty.database.writing() as tx:
+        tx.execute(text("UPDATE skills SET category = NULL"))
+        for number in range(10, 70):
+            say(server, "tools/call", number, name="use", arguments={"skill": "demo"})
+        for number in range(10, 70):
+            say(server, "notifications/cancelled", requestId=number)
+        heard(server, 1)
+        assert 8 <= len(list(threads.iterdir())) - before <= 8 + 1  # and one that writes answers
+        say(server, "tools/call", 99, name="use", arguments={"skill": "demo"})
+        heard(server, 1)
+    heard(server, 99)  # it waited for one of the eight to end
+    until = time.monotonic() + 20
+    while uses(empty) < 9 and time.monotonic() < until:
+        time.sleep(0.05)
+    _, errors = server.communicate(timeout=25)
+    assert (uses(empty), errors, server.returncode) == (9, "", 0)
+
+
+def uses(registry: Registry) -> int:
+    """How often `demo` was used."""
+    return show(registry, Reference("demo")).skill.total_uses
 
 
 def test_without_the_extra(everyskill, tmp_path):

@@ -22,7 +22,7 @@ def mcp(
     Example: everyskill mcp --allow-publish
     """
     from everyskill_cli.cli.render.documents import document, error_to_json
-    from everyskill_cli.cli.render.safety import visible_json
+    from everyskill_cli.cli.render.safety import visible_json, visible_lines
     from everyskill_cli.mcp import Pen, serve
 
     pen = Pen(
@@ -30,6 +30,7 @@ def mcp(
         error=error_to_json,
         document=document,
         visible=render.visible,
+        lines=visible_lines,
         escape=visible_json,
         note=render.note,
     )

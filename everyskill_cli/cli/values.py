@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import typer
 
-from everyskill_cli.model import EXTERNAL_ID_MAX, TEXT_MAX, Reference, is_slug
+from everyskill_cli.model import EXTERNAL_ID_MAX, TEXT_MAX, Reference, hundredths, is_slug
 
 
 def reference(text: str) -> Reference:
@@ -62,9 +62,10 @@ def email(text: str) -> str:
 
 def rating(text: str) -> int:
     """Read an average of stars as hundredths, as it is stored."""
-    if not re.fullmatch(r"[1-4](\.[0-9]{1,2})?|5(\.00?)?", text):
-        raise typer.BadParameter(f"{text!r} is not a number of stars from 1 to 5, such as 4.5.")
-    return round(float(text) * 100)
+    try:
+        return hundredths(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.") from error
 
 
 def reason(text: str) -> str:

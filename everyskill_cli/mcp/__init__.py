@@ -24,6 +24,7 @@ class Pen:
         error: an error as the object of ``--json``.
         document: such an object as text in which nothing can hide.
         visible: a sentence in which nothing can hide, on one line.
+        lines: a text in which nothing can hide; line breaks and tabs stay.
         escape: a JSON text in which nothing can hide, and which means the same.
         note: print text of the program's own on stderr.
     """
@@ -32,6 +33,7 @@ class Pen:
     error: Callable[[EveryskillError], JsonObject]
     document: Callable[[JsonObject], str]
     visible: Callable[[str], str]
+    lines: Callable[[str], str]
     escape: Callable[[str], str]
     note: Callable[[str], None]
 

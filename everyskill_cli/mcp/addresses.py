@@ -1,9 +1,9 @@
 """The addresses of files: ``skill://SLUG/PATH``, and of one version ``skill://SLUG.N/NAME/PATH``.
 
 The Skills extension wants the folder of a skill to be called as its frontmatter calls it. A slug
-mostly is that name; where it is not, the name follows it: ``skill://SLUG/NAME/PATH``. What is no
-skill by the specification has no such folder, and its files lie directly behind the slug. A slug
-holds no dot, so the address of a version is no other skill's.
+mostly is that name; where it is not, the name follows it: ``skill://SLUG/NAME/PATH``. Without a
+SKILL.md that has a name for a folder, the files lie directly behind: ``skill://SLUG/PATH``, and
+``skill://SLUG.N/PATH``. A slug holds no dot, so the address of a version is no other skill's.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from everyskill_cli.errors import NotFound
-from everyskill_cli.model import Pin, Reference, is_slug
-from everyskill_cli.registry.get import MAIN_FILE
+from everyskill_cli.model import JsonObject, Pin, Reference, is_slug
+from everyskill_cli.registry import Registry
+from everyskill_cli.registry.get import MAIN_FILE, Held, hold, main_file
 from everyskill_cli.skill.plain_yaml import core_value
 
 SCHEME: Final = "skill://"
-FILES_MAX: Final = 512  # what every host of the extension takes
-BYTES_MAX: Final = 16 * 1024 * 1024
-DESCRIPTION_MAX: Final = 1_024
 _HOST: Final = re.compile(r"(?P<slug>[^.]*)(?:\.(?P<version>[1-9][0-9]{0,8}))?")
 _SAFE: Final = "/!$&'()*+,;=:@~"  # what may stand in a path, besides letters and digits
 
@@ -57,7 +55,8 @@ def nothing_at(uri: str) -> NotFound:
     """Say that there is nothing at an address."""
     return NotFound(
         f"Nothing is served at {uri!a:.300}.",
-        "Addresses are skill://SLUG/PATH, and skill://SLUG.N/NAME/PATH of one version.",
+        "Addresses are skill://SLUG/PATH, and skill://SLUG.N/NAME/PATH of one version;"
+        " resources/list gives them.",
     )
 
 
@@ -102,26 +101,68 @@ class Folder:
         return rest.removeprefix(self.inner) if rest.startswith(self.inner) else None
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What an address means in the registry.
+
+    Attributes:
+        uri: the address.
+        held: the version.
+        folder: where its files are.
+        path: in that folder, which it is itself where this is empty; None for one outside of it.
+    """
+
+    uri: str
+    held: Held
+    folder: Folder
+    path: str | None
+
+    @property
+    def nothing(self) -> NotFound:
+        """Say that there is nothing, and where the files are."""
+        error = nothing_at(self.uri)
+        error.hint = self.where
+        return error
+
+    @property
+    def where(self) -> str:
+        """Say where the files are; and which address was meant, or else that of the main file."""
+        pin = self.folder.pin
+        sent = parse(self.uri).rest
+        files = {entry.path for entry in pin.version.files}
+        meant = next((path for path in (sent, sent.partition("/")[2]) if path in files), None)
+        return (
+            f"The files of {pin.slug}@{pin.version.version} are at {self.folder.root}/PATH:"
+            f" {self.folder.uri(meant or main_file(pin).path)}"
+        )
+
+
+def find(registry: Registry, uri: str) -> Place:
+    """Find the version that an address is of, without a number the published one.
+
+    Raises:
+        NotFound: the address is none of this registry's, or there is no such version.
+        IntegrityFailure: its records are not what was published.
+    """
+    address = parse(uri)
+    held = hold(registry, address.reference)
+    folder = Folder(held.pin, isinstance(address.reference.version, int))
+    return Place(uri, held, folder, folder.inside(address.rest))
+
+
 def name_of(pin: Pin) -> str | None:
-    """Give the name of a version in the Skills extension; None where it is no skill there."""
-    return None if why_no_skill(pin) else str(_fields(pin)["name"])
+    """Give the name of a version's folder; None where it has no name that a folder can have."""
+    name = fields_of(pin).get("name")
+    is_name = isinstance(name, str) and is_slug(name) and isinstance(core_value(name), str)
+    return str(name) if is_name and has_main_file(pin) else None
 
 
-def why_no_skill(pin: Pin) -> str | None:
-    """Say why a version is no skill of the Skills extension; None where it is one."""
-    fields, files = _fields(pin), pin.version.files
-    name, description = fields.get("name"), fields.get("description")
-    if all(entry.path != MAIN_FILE for entry in files):
-        return f"it has no {MAIN_FILE}"
-    if not isinstance(name, str) or not is_slug(name) or not isinstance(core_value(name), str):
-        return "its name is not 1-64 of a-z and 0-9 in groups joined by one hyphen"
-    if not isinstance(description, str) or not 1 <= len(description.strip()) <= DESCRIPTION_MAX:
-        return f"its description has not 1-{DESCRIPTION_MAX:,} characters"
-    if len(files) > FILES_MAX or sum(entry.size for entry in files) > BYTES_MAX:
-        return f"it has more than {FILES_MAX} files or {BYTES_MAX // 2**20} MiB"
-    return None
+def has_main_file(pin: Pin) -> bool:
+    """Tell whether a version has a SKILL.md."""
+    return any(entry.path == MAIN_FILE for entry in pin.version.files)
 
 
-def _fields(pin: Pin) -> dict[str, object]:
+def fields_of(pin: Pin) -> JsonObject:
+    """Give the frontmatter that the row of a version keeps."""
     found = pin.version.metadata.get("frontmatter")
     return found if isinstance(found, dict) else {}

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from everyskill_cli.errors import UsageError
-from everyskill_cli.model import EXTERNAL_ID_MAX, TAGS_MAX, TEXT_MAX, JsonObject, Reference, is_slug
+from everyskill_cli.model import (
+    EXTERNAL_ID_MAX,
+    TAGS_MAX,
+    TEXT_MAX,
+    JsonObject,
+    Reference,
+    hundredths,
+    is_slug,
+)
 
 SKILL: Final = "SLUG, or SLUG@VERSION: a number, latest, published or draft."
 
@@ -195,9 +203,14 @@ def stars(name: str, about: str) -> Argument:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if not is_number or not 1 <= value <= 5:
             raise ValueError(f"{value!a:.50} is not a number of stars from 1 to 5, such as 4.5")
-        return round(float(value) * 100)
+        return hundredths(str(value))
 
-    schema = {"type": "number", "minimum": 1, "maximum": 5, "description": about}
+    schema = {
+        "type": "number",
+        "minimum": 1,
+        "maximum": 5,
+        "description": f"{about} Two decimals at most.",
+    }
     return Argument(name, schema, check)
 
 
@@ -218,7 +231,7 @@ def place(name: str, about: str) -> Argument:
 
     def check(value: Any) -> Path:
         path = Path(_text(value))
-        if "\0" in str(path) or not path.is_absolute():
+        if not path.is_absolute():
             raise ValueError(f"{str(path)!a:.200} is not an absolute path")
         try:
             path.lstat()
@@ -245,5 +258,7 @@ def _slug(value: Any) -> str:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{value!a:.50} is not a text")
+    if "\0" in value:
+        raise ValueError("it holds a NUL, which no database can store")
     value.encode()  # half a character is a ValueError
     return value

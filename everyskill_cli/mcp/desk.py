@@ -3,17 +3,20 @@
 A registry is opened for every request and closed after it, as a command does it. So a connection
 that died, a database that was upgraded, and one that was swapped meanwhile are all noticed as by a
 command, and no two requests share a transaction.
+
+A request that its client cancels is not waited for. Where it has begun it goes on, because nothing
+stops a thread, and holds its thread until it is done; where it waits for one it is never begun. So
+however many are cancelled, there are no more threads and connections than these.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import traceback
 from collections.abc import Callable
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
-
-from anyio import CapacityLimiter, to_thread
 
 from everyskill_cli.errors import EveryskillError, Unavailable
 from everyskill_cli.mcp import Pen
@@ -35,7 +38,7 @@ class Desk:
     def __init__(self, settings: Settings, pen: Pen) -> None:
         self.pen = pen
         self._settings = settings
-        self._limiter: CapacityLimiter | None = None
+        self._threads = ThreadPoolExecutor(AT_ONCE, "everyskill-request")
 
     async def do(self, work: Callable[[Registry], Result], access: Access = "read") -> Result:
         """Do one request.
@@ -43,12 +46,9 @@ class Desk:
         Raises:
             EveryskillError: whatever went wrong, in our own words.
         """
-        if self._limiter is None:
-            self._limiter = CapacityLimiter(AT_ONCE)
+        doing = asyncio.get_running_loop().run_in_executor(self._threads, self._do, work, access)
         try:
-            return await to_thread.run_sync(
-                partial(self._do, work, access), abandon_on_cancel=True, limiter=self._limiter
-            )
+            return await doing
         except Exception as error:
             raise self._translated(error) from error
 

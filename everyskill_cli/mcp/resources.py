@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from functools import cache
+from mimetypes import MimeTypes
 from typing import Final
 
-from everyskill_cli.mcp.addresses import Folder, name_of, nothing_at, parse
+from everyskill_cli.mcp.addresses import Folder, Place, find, name_of
 from everyskill_cli.model import FileEntry, JsonObject, Pin
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.get import hold, main_file, read_file
+from everyskill_cli.registry.get import main_file, read_file
 from everyskill_cli.registry.published import list_published
 from everyskill_cli.skill.content import SUFFIXES
 
@@ -16,13 +18,17 @@ PAGE: Final = 50  # skills
 VERSION: Final = "everyskill/version"  # of what was read, in _meta
 DIGEST: Final = "everyskill/digest"
 WARNINGS: Final = "everyskill/warnings"
+EXACT: Final = frozenset({"uri", "text", "blob"})  # of what was read: it was verified
 FOLDER_TYPE: Final = "inode/directory"
 
 
 def listing(registry: Registry, cursor: str | None, limit: int = PAGE) -> JsonObject:
     """Give a page of the main files of what is published."""
     found, after = list_published(registry, limit, cursor)
-    files = [_resource(Folder(pin, is_pinned=False), main_file(pin)) for pin in found]
+    files = [
+        _resource(Folder(pin, is_pinned=False), main_file(pin), name_of(pin) or pin.version.name)
+        for pin in found
+    ]
     return {"resources": files} | ({} if after is None else {"nextCursor": after})
 
 
@@ -36,17 +42,13 @@ def templates() -> JsonObject:
         " not its slug, path begins with that name and a slash.",
     }
     version = {
-        "uriTemplate": "skill://{slug}.{version}/{name}/{+path}",
+        "uriTemplate": "skill://{slug}.{version}/{+path}",
         "name": "file-of-a-version",
         "title": "A file of one version of a skill",
-        "description": "A file of this very version, verified; name is the skill's own.",
+        "description": "A file of this very version, verified. Where it has a SKILL.md, path begins"
+        " with the skill's own name and a slash.",
     }
-    return {
-        "resourceTemplates": [published, version],
-        "ttlMs": 0,
-        "cacheScope": "private",
-        "resultType": "complete",
-    }
+    return {"resourceTemplates": [published, version]}
 
 
 def reading(registry: Registry, uri: str) -> JsonObject:
@@ -56,57 +58,58 @@ def reading(registry: Registry, uri: str) -> JsonObject:
         NotFound: nothing is there.
         IntegrityFailure: the stored bytes are not the ones that were published.
     """
-    address = parse(uri)
-    held = hold(registry, address.reference)
-    folder = Folder(held.pin, isinstance(address.reference.version, int))
-    path = folder.inside(address.rest)
-    entry = next((each for each in held.pin.version.files if each.path == path), None)
+    place = find(registry, uri)
+    pin = place.held.pin
+    entry = next((each for each in pin.version.files if each.path == place.path), None)
     if entry is None:
-        raise nothing_at(uri)
-    content: JsonObject = {"uri": uri, "_meta": _meta(held.pin, entry)}
-    if held.warnings:
-        content["_meta"][WARNINGS] = [finding.message for finding in held.warnings]
-    return {"contents": [content | _content(read_file(registry, held.pin, entry), entry.path)]}
+        raise place.nothing
+    said = _meta(pin, entry) | warnings(place).get("_meta", {})
+    content = _content(read_file(registry, pin, entry), entry.path)
+    return {"contents": [{"uri": uri, "_meta": said} | content]}
 
 
 def directory(registry: Registry, uri: str) -> JsonObject:
-    """Give what lies directly in a folder, files and folders.
+    """Give what lies directly in a folder, files and folders; a slash at its end means the same.
 
     Raises:
         NotFound: there is no such folder.
     """
-    address = parse(uri)
-    held = hold(registry, address.reference)
-    folder = Folder(held.pin, isinstance(address.reference.version, int))
-    path = folder.inside(address.rest)
+    place = find(registry, uri.removesuffix("/"))
+    folder, path = place.folder, place.path
     beginning = f"{path}/" if path else ""
     found: dict[str, JsonObject] = {}
-    for entry in held.pin.version.files:
-        if path is None or not entry.path.startswith(beginning):
+    for entry in place.held.pin.version.files:
+        if path is None or uri.endswith("//") or not entry.path.startswith(beginning):
             continue
         name, slash, _ = entry.path.removeprefix(beginning).partition("/")
         if slash:
-            place = folder.uri(beginning + name)
-            found[name] = {"uri": place, "name": name, "mimeType": FOLDER_TYPE}
+            below = folder.uri(beginning + name)
+            found[name] = {"uri": below, "name": name, "mimeType": FOLDER_TYPE}
         else:
             found[name] = _resource(folder, entry, name)
     if not found:
-        raise nothing_at(uri)
-    return {"resources": [found[name] for name in sorted(found)]}
+        raise place.nothing
+    return {"resources": [found[name] for name in sorted(found)]} | warnings(place)
 
 
-def _resource(folder: Folder, entry: FileEntry, name: str | None = None) -> JsonObject:
-    version = folder.pin.version
-    is_main = entry == main_file(folder.pin)
+def warnings(place: Place) -> JsonObject:
+    """Give what people should know of a version, as a result's own; nothing where it is nothing."""
+    told = [finding.message for finding in place.held.warnings]
+    return {"_meta": {WARNINGS: told}} if told else {}
+
+
+def _resource(folder: Folder, entry: FileEntry, name: str) -> JsonObject:
     said: JsonObject = {
         "uri": folder.uri(entry.path),
-        "name": (name_of(folder.pin) or version.name) if is_main else name or entry.path,
-        "mimeType": _type_by_name(entry.path) or "application/octet-stream",
+        "name": name,
         "size": entry.size,
         "_meta": _meta(folder.pin, entry),
     }
-    if is_main and version.description:
-        said["description"] = version.description
+    kind = _type_by_name(entry.path)
+    if kind is not None:
+        said["mimeType"] = kind
+    if entry == main_file(folder.pin) and folder.pin.version.description:
+        said["description"] = folder.pin.version.description
     return said
 
 
@@ -124,9 +127,17 @@ def _content(data: bytes, path: str) -> JsonObject:
 
 
 def _type_by_name(path: str) -> str | None:
+    """Tell the type of a file by its name, the same on every machine; None where it tells none.
+
+    A list does not read the files: it gives no type then, and who reads one is told by its bytes.
+    """
     known = next((kind for end, kind in SUFFIXES.items() if path.lower().endswith(end)), None)
     if known is not None:
         return known.partition(";")[0]
-    import mimetypes
+    kind, encoding = _known_types().guess_type(path)
+    return None if encoding else kind  # what is packed is not what it will be
 
-    return mimetypes.guess_type(path)[0]
+
+@cache
+def _known_types() -> MimeTypes:
+    return MimeTypes(filenames=())  # Python's own table, and none of this machine's

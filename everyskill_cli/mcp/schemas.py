@@ -15,6 +15,7 @@ _SIMPLE: dict[object, JsonObject] = {
     int: {"type": "integer"},
     bool: {"type": "boolean"},
     datetime: {"type": "string", "format": "date-time"},
+    types.NoneType: {"type": "null"},
 }
 
 
@@ -42,7 +43,7 @@ def _of(hint: Any, shapes: dict[str, JsonObject]) -> JsonObject:
     if origin is Literal:
         return {"enum": list(arguments)}
     if origin in (Union, types.UnionType):
-        return {"anyOf": [_of(arguments[0], shapes), {"type": "null"}]}
+        return {"anyOf": [_of(argument, shapes) for argument in arguments]}
     if origin is tuple:
         return {"type": "array", "items": _of(arguments[0], shapes)}
     if origin is dict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import mcp_types as types
@@ -12,7 +12,7 @@ from mcp.shared.exceptions import MCPError
 from everyskill_cli.errors import EveryskillError, NotFound, UsageError
 from everyskill_cli.mcp import arguments, resources, schemas, skills
 from everyskill_cli.mcp.desk import Desk
-from everyskill_cli.mcp.sending import sendable
+from everyskill_cli.mcp.sending import Wrapping
 from everyskill_cli.mcp.tools import UNTRUSTED, Tool, tools
 from everyskill_cli.model import JsonObject
 from everyskill_cli.registry import Registry
@@ -20,9 +20,12 @@ from everyskill_cli.registry import Registry
 INSTRUCTIONS: Final = (
     "A registry of agent skills: folders with a SKILL.md that say how to do a kind of"
     " work. Find one (search, list, show), get its SKILL.md and its files (get: verified), follow"
-    " it, record that you used it (use), and rate it once you know whether it helped (rate). "
-    + UNTRUSTED
+    " it, record that you used it (use), and rate it once you know whether it helped (rate). Where"
+    " an answer names a command, such as everyskill show demo, the tool of that name does the same;"
+    " a command that no tool has is for your user to type. " + UNTRUSTED
 )
+
+LINES_MAX: Final = 20  # of what was not done, in the text that every client shows
 
 
 def make_server(desk: Desk, *, allow_publish: bool) -> Server[Any]:
@@ -56,11 +59,12 @@ class Counter:
     def __init__(self, desk: Desk, known: dict[str, Tool]) -> None:
         self._desk = desk
         self._pen = desk.pen
+        self._wrap = Wrapping(desk.pen.lines).wrap
         self._tools = known
 
     async def list_tools(self, _context: Any, _params: Any) -> types.ListToolsResult:
         """Say what there is; it is one page."""
-        return types.ListToolsResult(tools=[_said(tool) for tool in self._tools.values()])
+        return types.ListToolsResult(tools=[said_of(tool) for tool in self._tools.values()])
 
     async def call_tool(
         self, _context: Any, params: types.CallToolRequestParams
@@ -81,23 +85,29 @@ class Counter:
     ) -> types.CallToolResult:
         """Do it, and write the answer, in the thread of the request."""
         answer = tool.run(registry, given)
-        said = sendable(self._pen.answer(answer))
+        said = self._wrap(self._pen.answer(answer), tool.exact)
         problem = tool.verdict(answer)
         if problem is not None:
-            return self._failure(problem, said)
+            return self._failure(problem, tool.undone(answer), said)
         text = _text(self._pen.document(said))
         return types.CallToolResult(content=[text], structured_content=said)
 
     def _failure(
-        self, error: EveryskillError, answer: JsonObject | None = None
+        self,
+        error: EveryskillError,
+        undone: Sequence[str] = (),
+        answer: JsonObject | None = None,
     ) -> types.CallToolResult:
-        """Give our sentence and hint; behind them what was done nevertheless."""
-        lines = [self._pen.visible(line) for line in (error.message, error.hint) if line]
-        content = [_text("\n".join(lines))]
-        if answer is not None:
-            content.append(_text(self._pen.document(answer)))
-        said = sendable(self._pen.error(error)) | ({} if answer is None else {"answer": answer})
-        return types.CallToolResult(content=content, structured_content=said, is_error=True)
+        """Give our sentence, what was not done and the hint; behind them the same as JSON.
+
+        All of it is text: clients hold structured content to the schema of a success, errors too.
+        """
+        lines = (error.message, *_cut(undone), error.hint)
+        content = [_text("\n".join(self._pen.visible(line) for line in lines if line))]
+        for said in (self._wrap(self._pen.error(error)), answer):
+            if said is not None:
+                content.append(_text(self._pen.document(said)))
+        return types.CallToolResult(content=content, is_error=True)
 
 
 class Shelf:
@@ -105,6 +115,7 @@ class Shelf:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._wrap = Wrapping(desk.pen.lines).wrap
 
     async def list_resources(
         self, _context: Any, params: types.PaginatedRequestParams
@@ -114,13 +125,15 @@ class Shelf:
 
     async def list_templates(self, _context: Any, _params: Any) -> JsonObject:
         """Say how addresses are made."""
-        return resources.templates()
+        return _whole(resources.templates())
 
     async def read_resource(
         self, _context: Any, params: types.ReadResourceRequestParams
     ) -> JsonObject:
         """Give a file, verified."""
-        return await self._do(lambda registry: resources.reading(registry, params.uri))
+        return await self._do(
+            lambda registry: resources.reading(registry, params.uri), resources.EXACT
+        )
 
     async def read_directory(
         self, _context: Any, params: types.ReadResourceRequestParams
@@ -130,21 +143,33 @@ class Shelf:
 
     async def list_skills(self, _context: Any, params: types.PaginatedRequestParams) -> JsonObject:
         """Give a page of skills, each with its frontmatter and the digests of its files."""
-        return await self._do(lambda registry: skills.listing(registry, params.cursor))
+        return await self._do(
+            lambda registry: skills.listing(registry, params.cursor), skills.EXACT
+        )
 
     async def get_skill(self, _context: Any, params: types.ReadResourceRequestParams) -> JsonObject:
         """Give one skill."""
-        return await self._do(lambda registry: skills.one(registry, params.uri))
+        return await self._do(lambda registry: skills.one(registry, params.uri), skills.EXACT)
 
-    async def _do(self, work: Callable[[Registry], JsonObject]) -> JsonObject:
+    async def _do(
+        self, work: Callable[[Registry], JsonObject], exact: frozenset[str] = frozenset()
+    ) -> JsonObject:
         try:
-            found: JsonObject = await self._desk.do(lambda registry: sendable(work(registry)))
+            found: JsonObject = await self._desk.do(
+                lambda registry: self._wrap(work(registry), exact)
+            )
         except EveryskillError as error:
             raise _protocol_error(self._desk, error) from error
-        return {"ttlMs": 0, "cacheScope": "private", "resultType": "complete", **found}
+        return _whole(found)
 
 
-def _said(tool: Tool) -> types.Tool:
+def _whole(found: JsonObject) -> JsonObject:
+    """Make a result whole: it is of this moment, and nobody may keep it."""
+    return {"ttlMs": 0, "cacheScope": "private", "resultType": "complete", **found}
+
+
+def said_of(tool: Tool) -> types.Tool:
+    """Say what a tool is, to a client and to the model."""
     return types.Tool(
         name=tool.name,
         title=tool.title,
@@ -153,11 +178,16 @@ def _said(tool: Tool) -> types.Tool:
         output_schema=schemas.schema_of(tool.answer),
         annotations=types.ToolAnnotations(
             read_only_hint=tool.access == "read",
-            destructive_hint=tool.replaces,
+            destructive_hint=tool.is_final,
             idempotent_hint=tool.again,
-            open_world_hint=False,
+            open_world_hint=True,  # other people wrote what is read, and see what is written
         ),
     )
+
+
+def _cut(lines: Sequence[str]) -> list[str]:
+    rest = len(lines) - LINES_MAX
+    return [*lines[:LINES_MAX], *([f"And {rest:,} more, all below."] if rest > 0 else [])]
 
 
 def _text(text: str) -> types.ContentBlock:
@@ -176,4 +206,4 @@ def _protocol_error(desk: Desk, error: EveryskillError) -> MCPError:
     is_asked_wrongly = isinstance(error, NotFound | UsageError)
     code = types.INVALID_PARAMS if is_asked_wrongly else types.INTERNAL_ERROR
     sentence = " ".join(desk.pen.visible(part) for part in (error.message, error.hint) if part)
-    return MCPError(code, sentence, sendable(desk.pen.error(error)["error"]))
+    return MCPError(code, sentence, Wrapping(desk.pen.lines).wrap(desk.pen.error(error)["error"]))

@@ -10,24 +10,32 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from everyskill_cli.errors import EveryskillError, NotFound
-from everyskill_cli.mcp.addresses import Folder, nothing_at, parse, why_no_skill
-from everyskill_cli.mcp.resources import PAGE
+from everyskill_cli.errors import IntegrityFailure, InvalidSkill, NotFound
+from everyskill_cli.mcp.addresses import Folder, fields_of, find, has_main_file, name_of
+from everyskill_cli.mcp.resources import PAGE, warnings
 from everyskill_cli.model import JsonObject, Pin
 from everyskill_cli.registry import Registry
-from everyskill_cli.registry.get import MAIN_FILE, hold, main_file, read_file
+from everyskill_cli.registry.get import MAIN_FILE, main_file, read_file
 from everyskill_cli.registry.published import list_published
 from everyskill_cli.skill import SkillFile
 from everyskill_cli.skill.content import read_frontmatter
 from everyskill_cli.skill.plain_yaml import core_value
+from everyskill_cli.skill.specification import broken_fields
 
 EXTENSION: Final = "io.modelcontextprotocol/skills"
+FILES_MAX: Final = 512  # what every host of the extension takes
+BYTES_MAX: Final = 16 * 1024 * 1024
+EXACT: Final = frozenset({"frontmatter"})  # a host compares it with the SKILL.md that it reads
 
 
 def listing(registry: Registry, cursor: str | None, limit: int = PAGE) -> JsonObject:
     """Give a page of what is published and is a skill by the extension.
 
-    One whose SKILL.md is to be read and cannot be is left out: who asks for it is told why.
+    One whose SKILL.md is to be read, and is not what was published, is left out: who asks for it is
+    told why.
+
+    Raises:
+        Unavailable, NotReady, Forbidden: the store cannot be read.
     """
     found, after = list_published(registry, limit, cursor)
     folders = [Folder(pin, is_pinned=False) for pin in found if why_no_skill(pin) is None]
@@ -42,21 +50,37 @@ def one(registry: Registry, uri: str) -> JsonObject:
         NotFound: there is none.
         IntegrityFailure: its records or its SKILL.md are not what was published.
     """
-    address = parse(uri)
-    pin = hold(registry, address.reference).pin
-    folder = Folder(pin, isinstance(address.reference.version, int))
-    if folder.inside(address.rest) != MAIN_FILE:
-        raise nothing_at(uri)
+    place = find(registry, uri)
+    pin = place.held.pin
+    if place.path != MAIN_FILE:
+        raise place.nothing
+    frontmatter = fields_of(pin)
     why = why_no_skill(pin)
     if why is None:
-        entry = _entry(folder, _frontmatter(registry, pin))
-        if entry is not None:
-            return {"skill": entry}
-        why = "its name or its description is no text"
-    raise NotFound(
-        f"{pin.slug}@{pin.version.version} is no skill of the Skills extension: {why}.",
-        "Read its files as resources, or with the tool get.",
-    )
+        frontmatter = _frontmatter(registry, pin)
+        why = _why_not(frontmatter)
+    if why is not None:
+        raise NotFound(
+            f"{pin.slug}@{pin.version.version} is no skill of the Skills extension: {why}",
+            place.where,
+        )
+    return {"skill": _entry(place.folder, frontmatter)} | warnings(place)
+
+
+def why_no_skill(pin: Pin) -> str | None:
+    """Say why a version is no skill of the extension, by its row; None where it may be one."""
+    files = pin.version.files
+    if not has_main_file(pin):
+        return f"it has no {MAIN_FILE}."
+    if len(files) > FILES_MAX or sum(entry.size for entry in files) > BYTES_MAX:
+        return f"it has more than {FILES_MAX} files or {BYTES_MAX // 2**20} MiB."
+    why = _why_not(fields_of(pin))
+    return "its name is a number or the like." if why is None and name_of(pin) is None else why
+
+
+def _why_not(frontmatter: Mapping[str, Any]) -> str | None:
+    """Say what the specification refuses in a frontmatter, with the rules that `check` has."""
+    return next((message for _, _, message in broken_fields(dict(frontmatter))), None)
 
 
 def _entries(registry: Registry, folders: Sequence[Folder]) -> list[JsonObject | None]:
@@ -64,9 +88,10 @@ def _entries(registry: Registry, folders: Sequence[Folder]) -> list[JsonObject |
 
     def make(folder: Folder) -> JsonObject | None:
         try:
-            return _entry(folder, _frontmatter(registry, folder.pin))
-        except EveryskillError:
+            frontmatter = _frontmatter(registry, folder.pin)
+        except (IntegrityFailure, InvalidSkill):  # wrong with this skill, and no other
             return None
+        return None if _why_not(frontmatter) else _entry(folder, frontmatter)
 
     if all(_is_plain(folder.pin.version.metadata["frontmatter"]) for folder in folders):
         return list(map(make, folders))  # and the store is not even opened
@@ -74,10 +99,7 @@ def _entries(registry: Registry, folders: Sequence[Folder]) -> list[JsonObject |
         return list(pool.map(make, folders))
 
 
-def _entry(folder: Folder, frontmatter: Mapping[str, Any]) -> JsonObject | None:
-    """Make an entry; None where name and description turn out to be no texts."""
-    if not all(isinstance(frontmatter.get(key), str) for key in ("name", "description")):
-        return None
+def _entry(folder: Folder, frontmatter: Mapping[str, Any]) -> JsonObject:
     return {
         "uri": folder.uri(MAIN_FILE),
         "frontmatter": dict(frontmatter),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -49,8 +49,10 @@ class Tool:
         run: the verb, with what was read of the arguments.
         access: what it does to the records, unless it is a dry run.
         verdict: gives the error that stands beside an answer which is not all that was wanted.
+        undone: gives a line for each thing that was not done, and why.
         again: whether doing it twice is the same as once.
-        replaces: whether it may take the place of what was there.
+        is_final: whether it takes the place of what was there, or cannot be taken back.
+        exact: the fields that are given as they are, byte for byte.
     """
 
     name: str
@@ -61,8 +63,10 @@ class Tool:
     run: Callable[[Registry, Mapping[str, Any]], object]
     access: Access = "read"
     verdict: Callable[[Any], EveryskillError | None] = lambda _: None
+    undone: Callable[[Any], Sequence[str]] = lambda _: ()
     again: bool = True
-    replaces: bool = False
+    is_final: bool = False
+    exact: frozenset[str] = frozenset()
 
     def access_for(self, given: Mapping[str, Any]) -> Access:
         """Say what it does to the records, with these arguments."""
@@ -128,6 +132,14 @@ def _publish(registry: Registry, given: Mapping[str, Any]) -> PublishAnswer:
     return publish(registry, [given["path"]], wanted)
 
 
+def _unpublished(answer: PublishAnswer) -> list[str]:
+    return [
+        f"{result.path}: {result.error.message} {result.error.hint}".rstrip()
+        for result in answer.results
+        if result.error is not None
+    ]
+
+
 _PAGE: Final = (
     arguments.slugs("tags", "Skills that have all these tags."),
     arguments.slug("category", "Skills of this category."),
@@ -173,18 +185,22 @@ _SHOW: Final = Tool(
 _GET: Final = Tool(
     name="get",
     title="Get a skill's files",
-    about="Get the content of a skill's SKILL.md and the list of its files; with path, another"
-    " file. Every byte is compared with the published SHA-256 before you get any. Text comes as"
-    " text, all else as base64. Where next is not null, there is more: call again with that offset"
-    f" and the version that you got. Record that you use it with the tool use. {UNTRUSTED}",
+    about="Get the content of a skill's SKILL.md and the list of its files (the first fifty of"
+    " file_count; show has all); with path, another file. Every byte is compared with the published"
+    " SHA-256 before you get any. Text comes as text, all else as base64. Where next is not null,"
+    " there is more: call again with that offset and the version that you got. Record that you use"
+    f" it with the tool use. {UNTRUSTED}",
     takes=(
         arguments.skill(),
         arguments.file_name("path", "One of its files; without it, the main file."),
         arguments.whole("offset", 0, 2**31, "Where in the file to begin, bytes.", 0),
-        arguments.whole("limit", 1, PART_MAX, "Bytes of content at most.", PART),
+        arguments.whole(
+            "limit", 1, PART_MAX, "Bytes of content at most; but one whole character.", PART
+        ),
     ),
     answer=GetAnswer,
     run=_get,
+    exact=frozenset({"text", "base64"}),
 )
 _RATE: Final = Tool(
     name="rate",
@@ -202,7 +218,7 @@ _RATE: Final = Tool(
     answer=RateAnswer,
     run=_rate,
     access="write",
-    replaces=True,
+    is_final=True,
 )
 _USE: Final = Tool(
     name="use",
@@ -236,4 +252,6 @@ _PUBLISH: Final = Tool(
     run=_publish,
     access="create",
     verdict=incomplete,
+    undone=_unpublished,
+    is_final=True,
 )

@@ -57,6 +57,7 @@ _HOMES = {
         "Setting",
         "Sort",
         "VersionStatus",
+        "hundredths",
         "is_slug",
     ),
     "records": (

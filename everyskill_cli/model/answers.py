@@ -199,7 +199,8 @@ class GetAnswer:
     Attributes:
         status: where the version stands today.
         content_hash: of the version's object.
-        files: all that the version holds; empty where a file was asked for by its path.
+        files: the first that the version holds; empty where a file was asked for by its path.
+        file_count: how many it holds.
         file: the one whose content this is, with the digest of the whole file.
         text: the content where the whole file is UTF-8; else None.
         base64: the content where it is not.
@@ -215,6 +216,7 @@ class GetAnswer:
     name: str
     description: str
     files: tuple[FileEntry, ...]
+    file_count: int
     file: FileEntry
     text: str | None
     base64: str | None

@@ -66,6 +66,13 @@ def is_slug(text: str) -> bool:
     return len(text) <= SLUG_MAX and SLUG_PATTERN.fullmatch(text) is not None
 
 
+def hundredths(stars: str) -> int:
+    """Read an average of stars as it is stored, × 100; anything else is a ValueError."""
+    if not re.fullmatch(r"[1-4](\.[0-9]{1,2})?|5(\.00?)?", stars):
+        raise ValueError(f"{stars!a:.50} is not a number of stars from 1 to 5, such as 4.5")
+    return round(float(stars) * 100)
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """``SLUG`` or ``SLUG@VERSION``: a version by number, or by one of three moving names.

@@ -16,7 +16,8 @@ from everyskill_cli.registry.lookup import find_skill, find_version, number_to_u
 from everyskill_cli.registry.memory import meet
 
 PART_MAX: Final = 256 * 1024  # bytes of a file in one answer
-PART: Final = 64 * 1024
+PART: Final = 24 * 1024  # with the list, less than what clients cut off (50,000 characters)
+FILES_SHOWN: Final = 50  # of the list that comes with the main file
 MAIN_FILE: Final = "SKILL.md"
 
 
@@ -83,9 +84,9 @@ def get(
     Args:
         registry: where.
         reference: which version.
-        path: which of its files; None for the main one, and a list of all.
+        path: which of its files; None for the main one, and a list of the first ones.
         offset: where in the file to begin, bytes.
-        limit: bytes at most; a part of a text ends with a whole character.
+        limit: bytes at most; a part of a text ends with a whole character, and has one at least.
 
     Raises:
         NotFound: no such skill, version or file.
@@ -104,7 +105,8 @@ def get(
         content_hash=pin.version.content_hash,
         name=pin.version.name,
         description=pin.version.description,
-        files=pin.version.files if path is None else (),
+        files=pin.version.files[:FILES_SHOWN] if path is None else (),
+        file_count=len(pin.version.files),
         file=entry,
         text=text,
         base64=base64,

@@ -130,7 +130,8 @@ def _token(key: Any, name: str) -> str:
 
 def _place(token: str, read_key: Callable[[str], Any]) -> tuple[Any, str]:
     key, slash, name = token.partition("/")
-    return _read(key if slash else "", read_key, token), name
+    is_place = slash and "\0" not in name  # which a request can hold, and no database
+    return _read(key if is_place else "", read_key, token), name
 
 
 def _read(key: str, read_key: Callable[[str], Any], token: str) -> Any:
@@ -138,8 +139,8 @@ def _read(key: str, read_key: Callable[[str], Any], token: str) -> Any:
         return read_key(key)
     except (ValueError, OverflowError) as error:
         raise UsageError(
-            f"--after {token} is not the place of a page in this order.",
-            "Give what the page before said as its 'next', with the same --sort.",
+            f"{token!a:.200} is not the place of a page in this order.",
+            "Give what the page before said as its 'next', in the same order.",
         ) from error
 
 
@@ -161,7 +162,7 @@ def _version_number(key: str) -> int:
 
 
 def _text(key: str) -> str:
-    if not key:
+    if not key or "\0" in key:
         raise ValueError(key)
     return key
 

@@ -146,7 +146,7 @@ def _place(token: str) -> Hit:
     match = _TOKEN.fullmatch(token)
     if match is None or not is_slug(match[3]):
         raise UsageError(
-            f"--after {token} is not the place of a page of a search.",
+            f"{token!a:.200} is not the place of a page of a search.",
             "Take it from the 'next' of the page before, with the same words.",
         )
     return Hit(int(match[1]), -int(match[2]), match[3])

@@ -40,10 +40,23 @@ def check_specification(content: Content, *, path: str, folder: str | None) -> t
     )
 
 
-def _findings(fields: JsonObject, folder: str | None) -> Iterator[tuple[str, str, str]]:
+def broken_fields(fields: JsonObject, folder: str | None = None) -> Iterator[tuple[str, str, str]]:
+    """Compare the fields that the specification knows with what it says of each.
+
+    Args:
+        fields: a frontmatter; of texts alone, or as other programs read it.
+        folder: which the name has to be; None where that does not matter.
+
+    Yields:
+        A rule, the field that breaks it, and a sentence.
+    """
     yield from _name(fields.get("name"), folder)
     yield from _description(fields.get("description"))
     yield from _other(fields)
+
+
+def _findings(fields: JsonObject, folder: str | None) -> Iterator[tuple[str, str, str]]:
+    yield from broken_fields(fields, folder)
     for key in fields:
         if key not in KEYS:
             yield "unknown-key", key, f"the specification knows no key {key!r} here."
@@ -81,17 +94,28 @@ def _description(text: Any) -> Iterator[tuple[str, str, str]]:
 
 
 def _other(fields: JsonObject) -> Iterator[tuple[str, str, str]]:
+    if not isinstance(fields.get("license", ""), str):
+        yield "license-not-text", "license", "the license is not a text."
     compatibility = fields.get("compatibility", "any")
     if not isinstance(compatibility, str):
         yield "compatibility-not-text", "compatibility", "compatibility is not a text."
     elif not 1 <= len(compatibility) <= COMPATIBILITY_MAX:
         what = f"compatibility has {len(compatibility):,} characters, not 1-{COMPATIBILITY_MAX}."
         yield "compatibility-length", "compatibility", what
-    if not isinstance(fields.get("metadata", {}), dict):
-        yield "metadata-not-a-map", "metadata", "metadata is not a map."
+    yield from _metadata(fields.get("metadata", {}))
     if not isinstance(fields.get("allowed-tools", ""), str):
         what = "allowed-tools is not a text of names with spaces between them."
         yield "allowed-tools-not-text", "allowed-tools", what
+
+
+def _metadata(metadata: Any) -> Iterator[tuple[str, str, str]]:
+    if not isinstance(metadata, dict):
+        yield "metadata-not-a-map", "metadata", "metadata is not a map."
+        return
+    for key, value in metadata.items():
+        if not isinstance(value, str):
+            yield "metadata-not-texts", "metadata", f"metadata.{key} is not a text."
+            return
 
 
 def _residue(metadata: Any) -> Iterator[tuple[str, str, str]]:
