@@ -1481,12 +1481,12 @@ def test_batches_that_are_killed_at_random_moments(
 
 
 @pytest.mark.long
-def test_twenty_batches_that_are_killed_at_random_moments(
+def test_a_dozen_batches_that_are_killed_at_random_moments(
     site: Site, publish: Publish, stores: FolderStores, count: Count
 ) -> None:
-    kill_at_random(site, publish, 20, 400)
+    kill_at_random(site, publish, 12, 200)
     stores.assert_whole(site.env)
-    count("random kills", kills=20)
+    count("random kills", kills=12)
 
 
 # Progress.
