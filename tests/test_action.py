@@ -357,6 +357,7 @@ def test_a_version_is_only_a_version(runner: Runner, version: str) -> None:
     )
 
 
+@pytest.mark.long
 def test_a_version_that_is_nowhere_ends_the_step(runner: Runner, package: Path) -> None:
     assert runner({"version": "0.0.0"}, step="install").code != 0
 

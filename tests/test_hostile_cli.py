@@ -259,7 +259,13 @@ def show(*words: str | Path) -> Finished:
     return at_once("show", "hostile", "--content", *words)
 
 
-@pytest.mark.parametrize("case", ARCHIVES, ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=case.name, marks=() if number % 2 == 0 else pytest.mark.long)
+        for number, case in enumerate(ARCHIVES)
+    ],
+)
 def test_an_archive_that_breaks_a_rule_though_its_hash_is_right(
     stored: Callable[..., Path], tmp_path: Path, case: HostileArchive, count: Count
 ) -> None:

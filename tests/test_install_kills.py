@@ -225,7 +225,7 @@ def test_an_installer_killed_after_a_step(
         set() if "exchange" in request.node.name else {"_rename"}
     )
     # How two folders are swapped differs in a few steps, which others of the module end at too.
-    every = 2 if name == "first" and "exchange" in request.node.name else 4
+    every = 2 if name == "first" and "exchange" in request.node.name else 6
     watched = {steps[number]: number for number in points if steps[number] in story.steps}
     kill_at(scenes, story, sorted({*points[::every], *watched.values(), points[-1]}), count)
 
@@ -235,11 +235,11 @@ def test_an_installer_killed_after_a_step(
 def test_an_installer_killed_after_a_step_beside_shared_servers(
     shared_scenes: Scenes, name: str, count: Count
 ) -> None:
-    """What the disk sees is the same on every registry, so of that every fourth step will do."""
+    """What the disk sees is the same on every registry, so of that every sixth step will do."""
     story = STORIES[name]
     steps = shared_scenes.rehearse(story)
     assert ("begin" in steps) == ("COMMIT" in steps) == (name != "uninstall")
-    kill_at(shared_scenes, story, sampled(steps, 4), count)
+    kill_at(shared_scenes, story, sampled(steps, 6), count)
 
 
 @pytest.mark.long

@@ -160,7 +160,12 @@ def forks() -> Iterator[list[Forks]]:
         yield [stack.enter_context(Forks()) for _ in range(LANES)]
 
 
-@pytest.fixture(params=STORIES.values(), ids=STORIES)
+@pytest.fixture(
+    params=[
+        pytest.param(story, id=name, marks=pytest.mark.long if name == "second" else ())
+        for name, story in STORIES.items()
+    ]
+)
 def lanes(request, databases, stores, forks, tmp_path) -> list[Lane]:
     return [
         Lane(request.param, forks[number], databases, stores, tmp_path / f"lane-{number}")

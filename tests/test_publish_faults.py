@@ -97,7 +97,10 @@ def order(proxy, request: str, fault: Fault, times: int) -> None:
 
 @pytest.mark.parametrize(
     ("request_", "fault", "times"),
-    [(request, fault, 1) for request, fault in FAULTS]
+    [
+        pytest.param(request, fault, 1, marks=() if number % 2 == 0 else pytest.mark.long)
+        for number, (request, fault) in enumerate(FAULTS)
+    ]
     + [
         pytest.param(request, fault, 2, marks=() if number % 3 == 0 else pytest.mark.long)
         for number, (request, fault) in enumerate(FAULTS)

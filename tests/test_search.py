@@ -978,7 +978,7 @@ def test_what_is_not_found_is_said(cli: Commands, tmp_path: Path) -> None:
         (["search", "x", "--category", ""], "'' is not 1-64 of a-z"),
         (["search", "x", "--min-rating", "6"], "'6' is not a number of stars"),
         (["search", "x", "--min-rating", "4.567"], "'4.567' is not a number of stars"),
-        (["search", "x", "--after", "y"], "--after y is not the place"),
+        (["search", "x", "--after", "y"], "'y' is not the place"),
         (["list", "--min-rating", "0.5"], "'0.5' is not a number of stars"),
         (["list", "--installed", "--tag", "x"], "--installed and --tag exclude each other."),
         (
