@@ -8,9 +8,10 @@ words are rarer there than overall, that is given up, and all are sorted after a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from itertools import combinations
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import (
     Connection,
@@ -34,6 +35,9 @@ from everyskill_cli.database.queries.skills import summaries
 from everyskill_cli.database.tables import PLACE, skills
 from everyskill_cli.database.terms import NAME, NEAR, Term, grams
 from everyskill_cli.model import Filters, SkillSummary
+
+if TYPE_CHECKING:
+    from sqlalchemy import Select
 
 WALKED: Final = 20_000  # skills that are looked at along the index
 NEAR_MAX: Final = 2_000  # slugs that are compared with a mistyped one
@@ -164,12 +168,9 @@ class _Search(NamedTuple):
         words = select(skill_words.c.words).where(skill_words.c.rowid == number).correlate(skills)
         statement = (
             select(_PLACE, skills.c.slug, skills.c.id, self._is_rated(), words.scalar_subquery())
-            .where(*self._behind())
-            .order_by(_PLACE, skills.c.slug)
-            .execution_options(yield_per=100)
-        )
+        ).execution_options(yield_per=100)
         found: list[Hit] = []
-        with self.connection.execute(statement) as rows:
+        with closing(self._best_first(statement)) as rows:
             for count, (place, slug, skill_id, is_rated, stored) in enumerate(rows, 1):
                 if is_rated and matching.is_met(stored or "", self.question):
                     found.append(Hit(self.tier, place, slug, skill_id))
@@ -179,13 +180,26 @@ class _Search(NamedTuple):
                     return None
         return found
 
+    def _best_first(self, statement: Select[Any]) -> Generator[Any, None, None]:
+        """Read what is behind the place: those that share it first (see ``skills.page``)."""
+        parts: list[tuple[ColumnElement[bool], list[ColumnElement[Any]]]]
+        slug = skills.c.slug
+        parts = [(true(), [_PLACE, slug])]
+        if self.begin is not None:
+            last = literal(self.begin.place, Integer)
+            parts = [
+                ((last == _PLACE) & (slug > self.begin.slug), [slug]),
+                (last < _PLACE, [_PLACE, slug]),
+            ]
+        for behind, order in parts:
+            with self.connection.execute(statement.where(behind).order_by(*order)) as rows:
+                yield from rows
+
     def _behind(self) -> list[ColumnElement[bool]]:
         if self.begin is None:
             return []
         last = literal(self.begin.place, Integer)
-        # The first says nothing new; SQLite seeks an index of an expression only by it.
-        behind = tuple_(_PLACE, skills.c.slug) > tuple_(last, self.begin.slug)
-        return [last <= _PLACE, behind]
+        return [tuple_(_PLACE, skills.c.slug) > tuple_(last, self.begin.slug)]
 
     def _is_rated(self) -> ColumnElement[bool]:
         least = self.wanted.min_rating

@@ -8,13 +8,14 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     Connection,
+    Row,
     Select,
     bindparam,
     func,
     literal,
     literal_column,
     select,
-    tuple_,
+    true,
     update,
 )
 from sqlalchemy.sql import ColumnElement
@@ -236,8 +237,12 @@ def page(
 
     """
     key = SORTS[sort]
-    statement = _ordered(summaries().where(*wanted), key, sort, after)
-    rows = connection.execute(statement.limit(limit)).all()
+    statement = summaries().add_columns(key.label("sort_key")).where(*wanted)
+    rows: list[Row[Any]] = []
+    for behind, order in _parts(key, sort, after):
+        if len(rows) < limit:
+            part = statement.where(behind).order_by(*order).limit(limit - len(rows))
+            rows += connection.execute(part).all()
     return [record(SkillSummary, row) for row in rows], [row.sort_key for row in rows]
 
 
@@ -264,20 +269,19 @@ def summaries() -> Select[Any]:
     ).select_from(POINTED.join(users, users.c.id == skill.author_id))
 
 
-def _ordered(
-    statement: Select[Any],
-    key: ColumnElement[Any],
-    sort: Sort,
-    after: tuple[Any, str] | None,
-) -> Select[Any]:
-    statement = statement.add_columns(key.label("sort_key"))
-    place = tuple_(key, skills.c.slug)
+def _parts(
+    key: ColumnElement[Any], sort: Sort, after: tuple[Any, str] | None
+) -> list[tuple[ColumnElement[bool], list[ColumnElement[Any]]]]:
+    """Say which rows are behind a place, and in which order: those that share its key come first.
+
+    In one condition SQLite finds the place by the key alone, where that is an expression, and
+    passes by every row that shares it, as all skills do that nobody rated.
+    """
+    slug = skills.c.slug
     if sort == "name":
-        if after is not None:
-            statement = statement.where(skills.c.slug > after[1])
-        return statement.order_by(skills.c.slug)
-    if after is not None:
-        last = literal(after[0], key.type)
-        # The first condition says nothing new; SQLite seeks an index of an expression only by it.
-        statement = statement.where(key <= last, place < tuple_(last, after[1]))
-    return statement.order_by(key.desc(), skills.c.slug.desc())
+        return [(true() if after is None else slug > after[1], [slug])]
+    order: list[ColumnElement[Any]] = [key.desc(), slug.desc()]
+    if after is None:
+        return [(true(), order)]
+    last = literal(after[0], key.type)
+    return [((key == last) & (slug < after[1]), order[1:]), (key < last, order)]
