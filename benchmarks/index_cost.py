@@ -19,7 +19,7 @@ from benchmarks.measuring import Cost, Metric, Result, run
 from everyskill_cli.model import Opinion, Reference
 from everyskill_cli.registry.rate import rate
 
-SKILLS = 100_000
+SKILLS = 50_000
 ROUNDS = 5
 TREE = 200  # skills that are published at once
 RATES = 50
