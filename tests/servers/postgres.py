@@ -22,6 +22,7 @@ from tests.servers.process import ServerError, ServerProcess, free_ports, memory
 Command = list[str | Path]
 
 BINARIES = "EVERYSKILL_TEST_PG_BIN"
+LARGE = ["shared_buffers=2GB", "max_wal_size=16GB"]  # as somebody sets them who has much
 NOBODY = 65534
 AS_SOMEBODY_ELSE = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"]
 
@@ -85,11 +86,12 @@ class OwnPostgresServer(PostgresServer):
 
     Args:
         binaries: the folder of its programs, instead of searching for them.
-        on_disk: for databases that are too large for memory.
+        on_disk: for databases that are too large for memory, with 2 GB of buffers.
     """
 
     def __init__(self, binaries: str | None = None, *, on_disk: bool = False) -> None:
         place = None if on_disk else memory()
+        self._options = LARGE if on_disk else []
         self._process = ServerProcess("postgres", last_signal=signal.SIGQUIT, place=place)
         try:
             self._binaries, self._prefix, self._user = _way_to_run(
@@ -116,6 +118,7 @@ class OwnPostgresServer(PostgresServer):
         """Start the server on its port, with the databases that it had."""
         data = self._process.folder / "data"
         options = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off"]
+        options += self._options
         command: Command = [*self._prefix, self._binaries / "postgres", "-D", data]
         command += ["-p", str(self.port), *(f"--{option}" for option in options)]
         self._process.start(command, self._is_ready, _environment(), **self._user)
