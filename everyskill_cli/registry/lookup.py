@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from everyskill_cli.database.queries import purging, skills, versions
+from everyskill_cli.database.queries import purging, showing, skills, versions
 from everyskill_cli.errors import NotFound
 from everyskill_cli.model import Reference, Skill, SkillVersion
 from everyskill_cli.model.evidence import Entry
@@ -38,6 +38,14 @@ def find_skill(tx: Transaction, slug: str) -> Found:
     if found is None:
         raise absent(tx, slug)
     return Found(*found)
+
+
+def find_shown(tx: Transaction, reference: Reference) -> tuple[Found, SkillVersion | None]:
+    """Find a skill, or NotFound, and in the same statement its version to look at, if there is."""
+    both = showing.find(tx, reference)
+    if both is None:
+        raise absent(tx, reference.slug)
+    return Found(*both[0]), both[1]
 
 
 def number_to_show(tx: Transaction, found: Found, reference: Reference) -> int:

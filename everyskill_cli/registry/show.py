@@ -5,7 +5,7 @@ from __future__ import annotations
 from everyskill_cli.database.queries import ratings, versions
 from everyskill_cli.model import Reference, ShowAnswer, SkillVersion
 from everyskill_cli.registry import Registry, trend
-from everyskill_cli.registry.lookup import find_skill, find_version, number_to_show, purged
+from everyskill_cli.registry.lookup import find_shown, find_version, number_to_show, purged
 from everyskill_cli.registry.memory import meet
 
 NEWEST_VERSIONS = 10
@@ -25,9 +25,10 @@ def show(registry: Registry, reference: Reference, *, content: bool = False) -> 
         IntegrityFailure: the stored bytes are not the ones that were published.
     """
     with registry.database.reading() as tx:
-        found = find_skill(tx, reference.slug)
+        found, version = find_shown(tx, reference)
         meet(registry, tx, found)
-        version = find_version(tx, found, number_to_show(tx, found, reference))
+        if version is None:  # it is said why, once the history was looked at
+            version = find_version(tx, found, number_to_show(tx, found, reference))
         newest = versions.summaries(tx, found.skill.id, found.pointers, limit=NEWEST_VERSIONS)
         listed = (each for each in newest if each.version == version.version)
         summary = next(listed, None) or versions.summary(tx, version, found.pointers)

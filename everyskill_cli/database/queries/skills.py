@@ -61,6 +61,7 @@ _HEAD: Final = (
     _NEWEST.with_only_columns(version_events.c.seq).scalar_subquery().label("head_seq"),
     _NEWEST.with_only_columns(version_events.c.entry_hash).scalar_subquery().label("head_hash"),
 )
+WHOLE: Final = (*OWN, users.c.email.label("author"), *POINTERS, *_HEAD)  # of a FoundSkill
 SORTS: Final[dict[Sort, ColumnElement[Any]]] = {
     "updated": skills.c.updated_at,
     "created": skills.c.created_at,
@@ -188,12 +189,15 @@ class FoundSkill(NamedTuple):
 def find(connection: Connection, slug: str) -> FoundSkill | None:
     """Read a skill whole, in one statement; None where there is none."""
     row = connection.execute(
-        select(*OWN, users.c.email.label("author"), *POINTERS, *_HEAD)
+        select(*WHOLE)
         .select_from(POINTED.join(users, users.c.id == skills.c.author_id))
         .where(skills.c.slug == slug)
     ).one_or_none()
-    if row is None:
-        return None
+    return None if row is None else found_of(row)
+
+
+def found_of(row: Row[Any]) -> FoundSkill:
+    """Fill it from the columns of ``WHOLE``."""
     head = None if row.head_seq is None else Entry(row.head_seq, row.head_hash)
     return FoundSkill(
         record(Skill, row),
