@@ -62,7 +62,7 @@ def heard(url: str) -> Iterator[tuple[Ear, str]]:
     [
         (
             ("show", "demo"),
-            7,
+            6,
         ),  # whether TLS, who, the schema; the skill, its version, all, comments
         (("list",), 4),
         (("search", "demo"), 8),
