@@ -60,10 +60,7 @@ def heard(url: str) -> Iterator[tuple[Ear, str]]:
 @pytest.mark.parametrize(
     ("words", "most"),
     [
-        (
-            ("show", "demo"),
-            6,
-        ),  # whether TLS, who, the schema; the skill, its version, all, comments
+        (("show", "demo"), 6),  # TLS? who? which schema? the skill, its versions, the comments
         (("list",), 4),
         (("search", "demo"), 8),
         (("rate", "demo", "5"), 15),
