@@ -338,6 +338,7 @@ def test_the_package_of_the_action_is_installed_once(runner: Runner, package: Pa
     assert list(runner.workspace.iterdir()) == [runner.workspace / "skills"]
 
 
+@pytest.mark.long
 def test_a_package_that_cannot_be_installed_ends_the_step(runner: Runner, package: Path) -> None:
     (package / "backend.py").write_text("raise SystemExit('broken')")
     ran = runner({}, step="install")

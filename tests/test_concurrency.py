@@ -99,6 +99,7 @@ def test_raters_lose_nothing(url):
     assert total == count > 20
 
 
+@pytest.mark.long
 def test_publishers_and_raters_at_once_never_wait_for_each_other_for_ever(url):
     with open_database(url, "write") as database:
         with database.writing() as tx:
@@ -112,6 +113,7 @@ def test_publishers_and_raters_at_once_never_wait_for_each_other_for_ever(url):
             assert skills.find(tx, "demo")[0].latest_version == 2 + 45
 
 
+@pytest.mark.long
 def test_publishers_killed_at_random_leave_a_whole_chain(url):
     chance = random.Random(7)
     acknowledged = 0

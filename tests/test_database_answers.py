@@ -263,7 +263,7 @@ def shared(
     return Scene(tmp_path)
 
 
-@lengths(8, 120)
+@lengths(3, 120)
 def test_json_and_times_of_postgresql(
     cli: Commands, shared: Scene, count: Count, postgres_url: str, examples: int
 ) -> None:

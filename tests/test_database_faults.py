@@ -234,6 +234,7 @@ def at(fault, setting):
     return lambda site: fault(setting, site)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("setting", ["lock_timeout=100", "statement_timeout=150"])
 def test_somebody_holds_every_table_for_too_long(setting, shared):
     shared.write(at(locked, setting), 6)

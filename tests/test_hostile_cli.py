@@ -262,7 +262,7 @@ def show(*words: str | Path) -> Finished:
 @pytest.mark.parametrize(
     "case",
     [
-        pytest.param(case, id=case.name, marks=() if number % 2 == 0 else pytest.mark.long)
+        pytest.param(case, id=case.name, marks=() if number % 4 == 0 else pytest.mark.long)
         for number, case in enumerate(ARCHIVES)
     ],
 )

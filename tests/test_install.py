@@ -665,6 +665,7 @@ def test_a_folder_that_may_not_be_moved_stops_all_before_the_first(
         (project / ".cursor/skills/demo").chmod(0o755)
 
 
+@pytest.mark.long
 def test_what_is_saved_into_a_folder_that_was_swapped_out_is_kept(
     everyskill: Everyskill, team: Path, project: Path
 ) -> None:

@@ -230,6 +230,7 @@ def test_an_installer_killed_after_a_step(
     kill_at(scenes, story, sorted({*points[::every], *watched.values(), points[-1]}), count)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["first", "update", "uninstall"])
 @pytest.mark.parametrize(("databases", "stores"), [("postgresql", "s3")], indirect=True)
 def test_an_installer_killed_after_a_step_beside_shared_servers(

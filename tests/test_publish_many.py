@@ -1470,6 +1470,7 @@ def kill_at_random(site: Site, publish: Publish, rounds: int, count: int) -> set
     return done
 
 
+@pytest.mark.long
 def test_batches_that_are_killed_at_random_moments(
     site: Site, publish: Publish, stores: FolderStores, count: Count
 ) -> None:

@@ -247,6 +247,7 @@ def test_nobody_deletes_for_a_collector_what_somebody_else_has_published(
     assert site.audit("demo").events == site.audit("other").events == ("publish",)
 
 
+@pytest.mark.long
 def test_publishers_and_a_collector_that_spares_nothing(site, collector, forks, tmp_path):
     """It takes every object without a version, however young: most publishes meet it."""
     assert forks.run(*publish_of(tmp_path, "Before."), env=site.env).code == 0

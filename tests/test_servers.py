@@ -135,6 +135,7 @@ def test_no_programs_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
 # Nothing is left
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [OwnPostgresServer, SeaweedFS, MotoServer])
 @pytest.mark.parametrize("end", ["close", "SIGKILL"])
 def test_nothing_outlives_the_test_run(kind: type, end: str) -> None:

@@ -210,7 +210,7 @@ def test_an_upgrade_killed_after_a_step(scene, start, forks, count):
     points = thinned(steps)
     assert {"start", "COMMIT", "answer"} <= {name for _, name in points}
     assert scene.before != scene.after
-    kill_in(scene, spread(points)[::2], forks, count)
+    kill_in(scene, spread(points)[::3], forks, count)
 
 
 @pytest.mark.parametrize("words", [RATE], ids=["rate"])
